@@ -1,0 +1,246 @@
+"""What was asked for: one YAML file, overrides from the command line, and a frozen dataclass for each section.
+
+Few fields, a string under each that says what it is for, and unknown keys are errors. The options of a policy are
+declared in the policy's own file and read there (`policies.options`); here they stay a plain mapping.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from prl_hub.errors import ConfigError, did_you_mean
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    name: str = "nano_sentiment"
+    """A built-in task, a kind for own data (classification, reasoning, generation, true_false), or module:attr."""
+    dataset: str | None = None
+    """Hub id, or a local folder or file (jsonl, csv, parquet). Null: the one that the task names."""
+    config: str | None = None
+    """Configuration ("subset") of a Hub data set."""
+    revision: str | None = None
+    """Branch, tag or commit of a Hub data set."""
+    columns: dict[str, str] | None = None
+    """Which column holds what, e.g. {text: sentence, label: label}."""
+    labels: tuple[str, ...] | None = None
+    """The permitted labels, in the order of their numbers where the column holds numbers."""
+    layout: str | None = None
+    """How prompt and inputs make one user message, e.g. "{prompt}\\n\\n{text}"."""
+    metric: str | None = None
+    """The score of one answer; null: the metric of the task."""
+    max_tokens: int | None = None
+    """Longest answer in tokens; null: what the task needs."""
+    train: int | None = 1000
+    """Rows that rewards are computed from; null: all."""
+    validation: int | None = 200
+    """Rows that prompts are selected on; null: all."""
+    test: int | None = None
+    """Rows of the final comparison, read once; null: all."""
+
+
+@dataclass(frozen=True)
+class TaskModelConfig:
+    backend: str = "local"
+    """local (transformers), served, fake, or module:attr."""
+    id: str = "nano-a"
+    """Hub id, local folder, or the name of a nano model that ships with the package."""
+    revision: str | None = None
+    """Branch, tag or commit on the Hub."""
+    dtype: str = "auto"
+    """auto (the checkpoint's own on an accelerator, float32 on a CPU), float32, bfloat16 or float16."""
+    quantization: str | None = None
+    """4bit (NF4) or 8bit, by bitsandbytes; null: none."""
+    device: str = "auto"
+    """auto (the first accelerator, else the CPU), or any torch device."""
+    batch_size: int = 64
+    """Most rows that run through the model at once; halved where memory runs out."""
+    trust_remote_code: bool = False
+    """Whether Python code from the model's repository may run here."""
+    options: dict[str, Any] | None = None
+    """Arguments for a backend of your own."""
+
+
+@dataclass(frozen=True)
+class PromptConfig:
+    seed: str = "What do you think of this?"
+    """Where the search starts; always a candidate."""
+    system: str | None = None
+    """A system message that goes with every prompt."""
+    max_tokens: int = 256
+    """Longest prompt in tokens of the task model; longer candidates get no reward."""
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    minibatch: int = 32
+    """Training rows behind one reward."""
+    answer: str = "generate"
+    """generate (what a user would get) or label (the most probable of the labels)."""
+    cache: str | None = None
+    """File of answers that runs share; null: the one of the user's cache folder, "off": none."""
+
+
+@dataclass(frozen=True)
+class SelectionConfig:
+    every: int | None = None
+    """Steps between two selections on validation rows; null: about ten in a run."""
+    candidates: int = 4
+    """Prompts with the best training reward that each selection scores on the validation rows."""
+    patience: int | None = None
+    """Stop after so many selections in a row without a better prompt; null: never."""
+
+
+@dataclass(frozen=True)
+class BudgetConfig:
+    task_tokens: int | None = None
+    """Most tokens of the task model (prompt and generated), the final test included."""
+    seconds: float | None = None
+    """Most wall-clock seconds, over all attempts."""
+    usd: float | None = None
+    """Most money, at `usd_per_hour`."""
+    usd_per_hour: float | None = None
+    """Price of this machine."""
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    name: str = "grpo"
+    """A method of `policies.POLICIES`, or module:attr."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Whatever else stands in the section; each policy declares and checks its own."""
+
+
+@dataclass(frozen=True)
+class Config:
+    seed: int = 0
+    """All randomness of the run follows from it."""
+    task: TaskConfig = TaskConfig()
+    task_model: TaskModelConfig = TaskModelConfig()
+    prompt: PromptConfig = PromptConfig()
+    policy: PolicyConfig = PolicyConfig()
+    reward: dict[str, float] = field(default_factory=lambda: {"accuracy": 1.0})
+    """name: weight; each part is recorded by its name."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    selection: SelectionConfig = SelectionConfig()
+    budget: BudgetConfig = BudgetConfig()
+    report_to: tuple[str, ...] = ()
+    """Trackers: trackio, tensorboard, wandb."""
+
+
+def load_config(source: str | Path | Mapping[str, Any], overrides: Sequence[str] | Mapping[str, Any] = ()) -> Config:
+    """Read a config (YAML or JSON file, or a mapping) and apply `key.path=value` overrides.
+
+    Raises:
+        ConfigError: no such file, no YAML, an unknown key (the nearest one is named), or a value of the wrong type.
+    """
+    tree = _read(source) if isinstance(source, (str, Path)) else json.loads(json.dumps(source))
+    for path, value in _pairs(overrides):
+        _assign(tree, path, value)
+    policy = tree.pop("policy", {})
+    if not isinstance(policy, dict):
+        raise ConfigError(f"policy: expected a mapping, got {policy!r}")
+    config = parse(Config, tree)
+    name = policy.pop("name", PolicyConfig.name)
+    return dataclasses.replace(config, policy=PolicyConfig(str(name), policy))
+
+
+def dump_config(config: Config) -> dict[str, Any]:
+    """The config as plain JSON values, in the form that `load_config` reads."""
+    tree = dataclasses.asdict(config)
+    tree["policy"] = {"name": config.policy.name, **config.policy.options}
+    return json.loads(json.dumps(tree))
+
+
+def _read(path: str | Path) -> dict[str, Any]:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        tree = yaml.safe_load(text)
+    except (FileNotFoundError, IsADirectoryError):
+        raise ConfigError(f"there is no config file '{path}'") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree or {}, dict):
+        raise ConfigError(f"{path}: expected 'key: value' lines, got {type(tree).__name__}")
+    return tree or {}
+
+
+def _pairs(overrides: Sequence[str] | Mapping[str, Any]) -> list[tuple[str, Any]]:
+    if isinstance(overrides, Mapping):
+        return list(overrides.items())
+    pairs = []
+    for override in overrides:
+        path, equals, value = override.partition("=")
+        if not equals:
+            raise ConfigError(f"override '{override}' is not of the form key.path=value")
+        try:
+            pairs.append((path, yaml.safe_load(value)))
+        except yaml.YAMLError:
+            pairs.append((path, value))
+    return pairs
+
+
+def _assign(tree: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    for key in parents:
+        if not isinstance(tree.get(key), dict):
+            tree[key] = {}
+        tree = tree[key]
+    tree[last] = value
+
+
+def parse(kind: Any, value: Any, path: str = "") -> Any:
+    """Turn plain values into what the annotation `kind` says: dataclasses, tuples, dicts, unions, numbers, texts.
+
+    Raises:
+        ConfigError: an unknown key, or a value of the wrong type; the message names the full path.
+    """
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        return _parse_dataclass(kind, value, path)
+    if origin in (types.UnionType, typing.Union):
+        return None if value is None else parse(next(a for a in arguments if a is not types.NoneType), value, path)
+    if origin is tuple:
+        items = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(parse(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(items))
+    if origin is dict and isinstance(value, Mapping):
+        return {str(key): parse(arguments[1], item, f"{path}.{key}") for key, item in value.items()}
+    return _parse_plain(kind, value, path)
+
+
+def _parse_dataclass(kind: Any, value: Any, path: str) -> Any:
+    if value is None:
+        value = {}
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{path or 'config'}: expected a mapping, got {value!r}")
+    hints = typing.get_type_hints(kind)
+    known = {f.name: hints[f.name] for f in dataclasses.fields(kind)}
+    for key in value:
+        if key not in known:
+            raise ConfigError(f"unknown key '{f'{path}.{key}' if path else key}': {did_you_mean(str(key), known)}")
+    parsed = {key: parse(known[key], item, f"{path}.{key}" if path else key) for key, item in value.items()}
+    return kind(**parsed)
+
+
+def _parse_plain(kind: Any, value: Any, path: str) -> Any:
+    if kind is Any or (isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool)):
+        return value
+    try:
+        if kind is float and not isinstance(value, bool):  # YAML 1.1 reads 1e-3 as a text
+            return float(value)
+        if kind is int and not isinstance(value, bool) and float(value).is_integer():
+            return int(float(value))
+    except (TypeError, ValueError):
+        pass
+    if kind is str and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    raise ConfigError(f"{path}: expected {getattr(kind, '__name__', kind)}, got {value!r}")

@@ -1,0 +1,193 @@
+"""GRPO: the rewriter's adapter is trained by TRL on the rewards of the prompts that it writes.
+
+Group-relative policy optimisation (DeepSeekMath, arXiv 2402.03300) for prompts (PRL, arXiv 2505.14412), with TRL's
+GRPOTrainer as the loop and PEFT's LoRA (QLoRA on a quantised rewriter) as what is trained. Departures from PRL:
+
+1. The completion is the prompt; there is no think/answer format and no reward for one.
+2. Prompts are selected among those that the training has scored, instead of sampling fresh ones to select from.
+3. All prompts of a step are rewarded on the same rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prl_hub.errors import ConfigError, MissingExtra
+from prl_hub.policies import base
+from prl_hub.policies.rewriter import Rewriter, shares_checkpoint
+from prl_hub.seeds import derive
+
+# What of TRL's log is worth a place in metrics.jsonl, and our shorter name for it.
+_LOGGED = {
+    "loss": "loss",
+    "kl": "kl",
+    "entropy": "entropy",
+    "grad_norm": "grad_norm",
+    "completions/mean_length": "completion_tokens",
+}
+
+
+@dataclass(frozen=True)
+class GrpoOptions(base.Options):
+    group: int = 8
+    """Prompts that are sampled and compared with each other in a step."""
+    batch_size: int | None = None
+    """How many of the group are trained on at once; null: all."""
+    learning_rate: float | None = None
+    """Null: by the size of the rewriter, see `default_learning_rate`."""
+    kl: float = 0.04
+    """Weight of the divergence from the untrained rewriter, which holds prompts readable."""
+    clip: float = 0.2
+    loss: str = "dapo"
+    """TRL's loss_type."""
+    gradient_checkpointing: bool = False
+    """Less memory for more time."""
+    save_every: int | None = None
+    """Steps between two checkpoints; null: at every selection."""
+    trl: dict[str, Any] | None = None
+    """Anything else of TRL's GRPOConfig, by its name there."""
+
+    def check(self) -> None:
+        super().check()
+        if self.group < 2:
+            raise ConfigError(f"policy.group: GRPO compares prompts within a group, so at least 2, got {self.group}")
+        if self.batch_size and self.group % self.batch_size:
+            raise ConfigError(f"policy.batch_size={self.batch_size} does not divide policy.group={self.group}")
+
+
+class Grpo(base.Policy):
+    Options = GrpoOptions
+
+    def prepare(self) -> None:
+        self.rewriter = Rewriter.load(self.options.rewriter, self.environment)
+        self._resume_from: str | None = None
+
+    def state(self) -> dict[str, Any]:
+        return {"checkpoint": f"checkpoint-{self.environment.step}"}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._resume_from = state["checkpoint"]
+
+    def optimise(self, checkpoints: Path) -> None:
+        trainer = self._trainer(checkpoints)
+        task_model = self.environment.evaluator.task_model
+        shared = shares_checkpoint(self.options.rewriter, self.environment)
+        if shared:
+            task_model.adapter_off = trainer.model.disable_adapter
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoints / self._resume_from) if self._resume_from else None)
+        finally:
+            trainer.save_model(str(checkpoints / "adapter"))
+            if shared:
+                trainer.model.unload()  # the final comparison asks the checkpoint itself
+                task_model.adapter_off = contextlib.nullcontext
+
+    def _trainer(self, checkpoints: Path) -> Any:
+        try:
+            from datasets import Dataset
+            from transformers import PrinterCallback
+            from trl import GRPOTrainer
+        except ModuleNotFoundError as error:
+            raise MissingExtra(error.name or "trl", "train") from None
+        rewriter = self.rewriter
+        constant = rewriter.messages if rewriter.tokenizer.chat_template else rewriter.rendered
+        trainer = GRPOTrainer(
+            model=rewriter.model,
+            reward_funcs=self._reward,
+            args=self._arguments(checkpoints),
+            train_dataset=Dataset.from_dict({"prompt": [constant]}),
+            processing_class=rewriter.tokenizer,
+            peft_config=self._lora(),
+            callbacks=[_step_callback(self)],
+        )
+        trainer.remove_callback(PrinterCallback)  # metrics.jsonl has it all
+        return trainer
+
+    def _lora(self) -> Any:
+        from peft import LoraConfig
+
+        lora = self.options.rewriter.lora
+        targets = list(lora.target_modules)
+        return LoraConfig(
+            r=lora.r,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules="all-linear" if targets == ["all-linear"] else targets,
+            task_type="CAUSAL_LM",
+        )
+
+    def _arguments(self, checkpoints: Path) -> Any:
+        from trl import GRPOConfig
+
+        options, model = self.options, self.rewriter.model
+        batch_size = options.batch_size or options.group
+        on_cpu = model.device.type == "cpu"
+        settings = {
+            "output_dir": str(checkpoints),
+            "seed": derive(self.environment.config.seed, "grpo") % 2**32,
+            "max_steps": options.steps,
+            "num_generations": options.group,
+            "per_device_train_batch_size": batch_size,
+            "gradient_accumulation_steps": options.group // batch_size,
+            "learning_rate": options.learning_rate or default_learning_rate(model),
+            "lr_scheduler_type": "constant",
+            "beta": options.kl,
+            "epsilon": options.clip,
+            "loss_type": options.loss,
+            "temperature": options.rewriter.temperature,
+            "max_completion_length": options.rewriter.max_tokens,
+            "gradient_checkpointing": options.gradient_checkpointing,
+            "use_cpu": on_cpu,
+            "bf16": not on_cpu and str(model.dtype) == "torch.bfloat16",
+            "logging_steps": 1,
+            "save_steps": options.save_every or self.environment.selection_every,
+            "save_total_limit": 2,  # a kill between the newest one and our own state must leave the one before
+            "report_to": "none",
+            "disable_tqdm": True,
+        }
+        return GRPOConfig(**settings | (options.trl or {}))
+
+    def _reward(self, completions: list[Any], completion_ids: list[list[int]], **_: Any) -> list[float]:
+        texts = [completion if isinstance(completion, str) else completion[0]["content"] for completion in completions]
+        read = len(self.rewriter.tokenizer(self.rewriter.rendered)["input_ids"])
+        self.rewriter.tokens += sum(read + len(ids) for ids in completion_ids)
+        return self.environment.reward([self.rewriter.prompt(text, "grpo") for text in texts])
+
+    def end_step(self, log: Mapping[str, float]) -> None:
+        """TRL has finished a step; `log` is what it measured."""
+        spent, self.rewriter.tokens = self.rewriter.tokens, 0
+        self.environment.end_step({ours: log[theirs] for theirs, ours in _LOGGED.items() if theirs in log}, spent)
+
+    def saved(self) -> None:
+        """TRL's checkpoint of this step is on disk."""
+        self.environment.run.save_state({"environment": self.environment.state(), "policy": self.state()})
+
+
+def default_learning_rate(model: Any) -> float:
+    """1e-3 at a width of 256, falling with the width: small models need, and bear, larger steps.
+
+    The shape of the rule (a power of the hidden size, about ten times what full fine-tuning takes) is that of
+    J. Schulman et al., LoRA Without Regret, 2025.
+    """
+    return 1e-3 * (256 / model.config.get_text_config().hidden_size) ** 0.78
+
+
+def _step_callback(policy: Grpo) -> Any:
+    from transformers import TrainerCallback
+
+    class StepCallback(TrainerCallback):
+        def on_log(self, args, state, control, logs=None, **_):
+            if "loss" in logs:  # the last log, of the whole training, has none
+                policy.end_step(logs)
+                if not math.isfinite(float(logs["loss"])):
+                    raise FloatingPointError(f"step {state.global_step}: the loss is not finite; lower learning_rate")
+
+        def on_save(self, args, state, control, **_):
+            policy.saved()
+
+    return StepCallback()

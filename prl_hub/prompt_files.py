@@ -1,0 +1,56 @@
+"""Texts from the files that people keep prompts and names in: .txt (one a line), .jsonl and .csv."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from prl_hub.errors import DataError
+
+# Columns that hold a prompt or a name in the lists that people share, the surest first.
+COLUMNS = ("prompt", "text", "name", "act")
+
+
+def read_texts(path: str | Path) -> list[str]:
+    """The prompts (or names) in a file, without empty ones.
+
+    Raises:
+        DataError: the file cannot be read, has none of `COLUMNS`, or is empty.
+    """
+    path = Path(path)
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read '{path}': {error}") from None
+    texts = [text.strip() for text in _texts(content, path) if text.strip()]
+    if not texts:
+        raise DataError(f"there is nothing in '{path}'")
+    return texts
+
+
+def _texts(content: str, path: Path) -> list[str]:
+    if path.suffix in (".jsonl", ".json"):
+        return _column(_json_lines(content, path), path)
+    if path.suffix == ".csv":
+        return _column(csv.DictReader(content.splitlines()), path)
+    return content.splitlines()
+
+
+def _json_lines(content: str, path: Path) -> list[Any]:
+    try:
+        return [json.loads(line) for line in content.splitlines() if line.strip()]
+    except ValueError as error:
+        raise DataError(f"'{path}' is not JSON lines: {error}") from None
+
+
+def _column(rows: Iterable[Any], path: Path) -> list[str]:
+    texts = []
+    for row in rows:
+        found = next((row[name] for name in COLUMNS if name in row), None) if isinstance(row, Mapping) else row
+        if found is None:
+            raise DataError(f"a row of '{path}' has none of the columns {', '.join(COLUMNS)}")
+        texts.append(str(found))
+    return texts

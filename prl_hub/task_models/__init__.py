@@ -1,0 +1,24 @@
+"""Who answers. The task model is frozen; everything else in the product asks it through `TaskModel`."""
+
+from __future__ import annotations
+
+from prl_hub.config import TaskModelConfig
+from prl_hub.resolve import resolve
+from prl_hub.task_models.base import TaskModel
+
+TASK_MODELS = {
+    "local": "prl_hub.task_models.local:LocalTaskModel",
+    "fake": "prl_hub.task_models.fake:FakeTaskModel",
+}
+
+__all__ = ["TASK_MODELS", "TaskModel", "load_task_model"]
+
+
+def load_task_model(config: TaskModelConfig) -> TaskModel:
+    """The task model of a config.
+
+    Raises:
+        ConfigError: there is no such backend.
+        ModelError: the model cannot be found or used.
+    """
+    return resolve(config.backend, TASK_MODELS, "task model backend").from_config(config)

@@ -1,0 +1,53 @@
+"""A scripted task model for tests and for trying out policies: no weights, exact costs.
+
+Public on purpose: whoever writes a policy or a reward tests it with this class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from prl_hub.config import TaskModelConfig
+from prl_hub.resolve import resolve
+from prl_hub.task_models.base import TaskModel
+from prl_hub.types import Answer, Decoding, Message
+
+Script = Callable[[Sequence[Message]], str]
+
+
+def echo(messages: Sequence[Message]) -> str:
+    return messages[-1]["content"]
+
+
+class FakeTaskModel(TaskModel):
+    """Answers with `script(messages)`. One word is one token. An exception in the script is a failed answer.
+
+    In a config: ``task_model: {backend: fake, options: {script: "my_module:my_function"}}``.
+    """
+
+    def __init__(self, script: Script = echo, context: int | None = None, **identity: Any):
+        self.script, self.context = script, context
+        self.identity = {"backend": "fake", "id": getattr(script, "__qualname__", "script"), **identity}
+        self.asked: list[list[Message]] = []
+
+    @classmethod
+    def from_config(cls, config: TaskModelConfig) -> FakeTaskModel:
+        options = dict(config.options or {})
+        script = options.pop("script", "prl_hub.task_models.fake:echo")
+        return cls(resolve(script, {}, "script"), **options)
+
+    def answer(self, conversations: Sequence[Sequence[Message]], decoding: Decoding) -> list[Answer]:
+        self.asked.extend(list(messages) for messages in conversations)
+        return [self._one(messages) for messages in conversations]
+
+    def _one(self, messages: Sequence[Message]) -> Answer:
+        read = sum(self.count_tokens(message["content"]) for message in messages)
+        try:
+            text = self.script(messages)
+        except (ValueError, LookupError, ArithmeticError) as error:
+            return Answer("", read, error=f"{type(error).__name__}: {error}")
+        return Answer(text, tokens_computed=read, tokens_generated=self.count_tokens(text))
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())

@@ -1,0 +1,181 @@
+"""From a model id to a loaded causal LM and its tokenizer, with every way to fail told in one line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from prl_hub import nano
+from prl_hub.errors import ConfigError, MissingExtra, ModelError
+from prl_hub.types import Message
+
+_DTYPES = ("auto", "float32", "bfloat16", "float16")
+# Weights up to this size go into a local checkpoint's fingerprint whole; of larger files the first and last of it.
+_HASHED_BYTES = 1 << 24
+
+
+def load_causal_lm(
+    id: str,
+    revision: str | None = None,
+    dtype: str = "auto",
+    quantization: str | None = None,
+    device: str = "auto",
+    trust_remote_code: bool = False,
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Model, tokenizer and identity of a Hub id, a local folder, or a nano model.
+
+    The identity holds what can change an answer: the id, the commit (of a local folder: a fingerprint of its content),
+    dtype and quantization.
+
+    Raises:
+        ModelError: not found, no causal LM, code that was not allowed to run, or a damaged checkpoint.
+        ConfigError: unknown dtype or quantization.
+        MissingExtra: torch, transformers or bitsandbytes is not installed.
+    """
+    try:
+        import torch
+        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "transformers", "train") from None
+    if dtype not in _DTYPES:
+        raise ConfigError(f"dtype: expected one of {', '.join(_DTYPES)}, got '{dtype}'")
+    place = _device(device)
+    source, local = _source(id)
+    common = {"revision": revision, "trust_remote_code": trust_remote_code}
+    try:
+        config = AutoConfig.from_pretrained(source, **common)
+        _require_causal(id, config)
+        tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **common)
+        model = AutoModelForCausalLM.from_pretrained(
+            source,
+            dtype=_dtype(dtype, place),
+            quantization_config=_quantization(quantization, place),
+            device_map={"": place} if quantization or place != "cpu" else None,
+            **common,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise _explain(id, error) from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token_id = tokenizer.eos_token_id or 0
+    identity = {
+        "backend": "local",
+        "id": id,
+        "revision": _fingerprint(Path(source)) if local else config._commit_hash,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "quantization": quantization,
+    }
+    model.eval()
+    if torch.backends.cuda.is_built():
+        torch.backends.cuda.matmul.allow_tf32 = False  # "float32" means float32
+    return model, tokenizer, identity
+
+
+def render(tokenizer: Any, messages: Sequence[Message]) -> str:
+    """The text that the model reads: its chat template applied, or, without one, the messages as plain lines.
+
+    A template that refuses system messages gets the system text at the head of the first user message.
+    """
+    if not tokenizer.chat_template:
+        return "\n\n".join(message["content"] for message in messages) + "\n"
+    from jinja2 import TemplateError
+
+    try:
+        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    except TemplateError:
+        if messages[0]["role"] != "system":
+            raise
+        system, first, *rest = messages
+        merged = {"role": "user", "content": f"{system['content']}\n\n{first['content']}"}
+        return tokenizer.apply_chat_template([merged, *rest], tokenize=False, add_generation_prompt=True)
+
+
+def _source(id: str) -> tuple[str, bool]:
+    """Where to load from, and whether that is a folder of this machine."""
+    if id in nano.NAMES:
+        return str(nano.path(id)), True
+    looks_local = id.startswith((".", "/", "~")) or Path(id).is_dir()
+    if looks_local and not Path(id).expanduser().is_dir():
+        raise ModelError(f"model '{id}': there is no such folder")
+    return (str(Path(id).expanduser()), True) if looks_local else (id, False)
+
+
+def _device(device: str) -> str:
+    import torch
+
+    if device == "auto":
+        return str(torch.accelerator.current_accelerator()) if torch.accelerator.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise ConfigError(f"task_model.device: '{device}' cannot be used: {str(error).splitlines()[0]}") from None
+    return device
+
+
+def _dtype(dtype: str, device: str) -> Any:
+    import torch
+
+    if dtype == "auto":
+        return torch.float32 if device == "cpu" else "auto"
+    return getattr(torch, dtype)
+
+
+def _quantization(quantization: str | None, device: str) -> Any:
+    if quantization is None:
+        return None
+    if quantization not in ("4bit", "8bit"):
+        raise ConfigError(f"quantization: expected 4bit, 8bit or null, got '{quantization}'")
+    try:
+        import bitsandbytes  # noqa: F401
+        import torch
+        from transformers import BitsAndBytesConfig
+    except ModuleNotFoundError:
+        raise MissingExtra("bitsandbytes", "quantize") from None
+    if quantization == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    compute = torch.float32 if device == "cpu" else torch.bfloat16
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=compute
+    )
+
+
+def _require_causal(id: str, config: Any) -> None:
+    """BERT and its like load as causal LMs too, with a warning and nonsense for answers."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    names = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values()
+    causal = {name for entry in names for name in ([entry] if isinstance(entry, str) else entry)}
+    declared = config.architectures or []
+    if declared and not getattr(config, "auto_map", None) and not causal.intersection(declared):
+        raise ModelError(f"model '{id}' is a {declared[0]}, not a causal LM: choose a text-generation model")
+
+
+def _explain(id: str, error: Exception) -> ModelError:
+    text = " ".join(str(error).split())
+    if "trust_remote_code" in text:
+        return ModelError(f"model '{id}' brings its own code: set task_model.trust_remote_code=true if you trust it")
+    if "gated" in text or "401" in text or "403" in text:
+        return ModelError(f"model '{id}' needs permission: accept its terms on the Hub, then 'hf auth login'")
+    if "not a valid model identifier" in text or "not a local folder" in text or "Repository Not Found" in text:
+        return ModelError(f"model '{id}' was not found: give a Hub id (Qwen/Qwen2.5-0.5B-Instruct) or a folder")
+    if "connect" in text.lower() or "offline" in text.lower():
+        return ModelError(f"model '{id}' is not in the local cache, and the Hub cannot be reached")
+    if "Unrecognized configuration class" in text or "Unrecognized model" in text:
+        return ModelError(f"model '{id}' is not a causal LM that transformers can load")
+    return ModelError(f"model '{id}' cannot be loaded: {text[:300]}")
+
+
+def _fingerprint(folder: Path) -> str:
+    """A name for the content of a local checkpoint."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.suffix in (".json", ".safetensors", ".bin", ".jinja", ".model", ".txt"):
+            size = path.stat().st_size
+            digest.update(f"{path.name}\0{size}\0".encode())
+            with open(path, "rb") as file:
+                digest.update(file.read(_HASHED_BYTES))
+                if size > _HASHED_BYTES:
+                    file.seek(max(_HASHED_BYTES, size - _HASHED_BYTES))
+                    digest.update(file.read())
+    return digest.hexdigest()[:16]

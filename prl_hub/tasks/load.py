@@ -1,0 +1,140 @@
+"""From a `TaskConfig` to a `Task`: the one place where entry, data, columns, labels, splits and overrides meet."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from prl_hub.config import TaskConfig
+from prl_hub.errors import ConfigError, DataError
+from prl_hub.resolve import resolve
+from prl_hub.tasks.base import SPLITS, Task
+from prl_hub.tasks.builtin import TASKS
+from prl_hub.tasks.data import Source, choose_splits, read_source
+from prl_hub.tasks.examples import LABEL, find_columns, find_labels, to_examples
+from prl_hub.tasks.metrics import METRICS
+from prl_hub.tasks.spec import Spec
+from prl_hub.tasks.splits import divide
+from prl_hub.types import Example, placeholders
+
+
+def load_task(config: TaskConfig) -> Task:
+    """The task that a config names, with its rows.
+
+    `config.name` is a built-in task, a kind for your own data, or ``module:attr`` of a `Spec`, of a `Task`, or of a
+    function from the config to a `Task`.
+
+    Example:
+        >>> from prl_hub.config import TaskConfig
+        >>> task = load_task(TaskConfig("nano_topic", train=100))
+        >>> task.labels, len(task.train), len(task.validation), len(task.test)
+        (('sports', 'food', 'weather', 'travel'), 100, 200, 500)
+
+    Raises:
+        DataError: the data set cannot be found or does not hold what the task needs.
+        ConfigError: a name is not known, or a setting does not fit the task.
+    """
+    _check_sizes(config)
+    found = resolve(config.name, TASKS, "task")
+    if isinstance(found, Spec):
+        task = _from_spec(found, config)
+    elif isinstance(found, Task):
+        _check_ready(config)
+        task = found
+    elif callable(found):
+        task = found(config)
+    else:
+        raise ConfigError(f"task '{config.name}' is a {type(found).__name__}, not a Task, a Spec or a function")
+    return _with_settings(task, config).cut(config.train, config.validation, config.test)
+
+
+def _from_spec(spec: Spec, config: TaskConfig) -> Task:
+    source, facts = _source(spec, config)
+    where = facts["dataset"]
+    for role, rows in source.splits.items():
+        if not rows:
+            raise DataError(f"{where}: split '{source.origin[role]}' is empty")
+    columns = find_columns(spec, config.columns, source.splits[next(iter(source.splits))], where)
+    labels = find_labels(config.labels, source, spec, columns.get(LABEL))
+    examples, empty = {}, {}
+    for role, rows in source.splits.items():
+        split = f"{where}, split '{source.origin[role]}'"
+        examples[role], empty[role] = to_examples(rows, spec, columns, labels, split)
+    division = divide(examples, _group(spec))
+    dropped = {"empty": empty, "repeated": dict(division.repeated), "shared": dict(division.shared)}
+    return Task(
+        name=config.name,
+        metric=spec.metric,
+        score=resolve(spec.metric, METRICS, "metric"),
+        inputs=spec.inputs,
+        layout=spec.layout,
+        labels=labels.permitted,
+        max_tokens=spec.max_tokens,
+        source={**facts, "columns": columns, "dropped": dropped},
+        **division.splits,
+    )
+
+
+def _source(spec: Spec, config: TaskConfig) -> tuple[Source, dict[str, Any]]:
+    """The rows, and the facts about them that a card will print."""
+    dataset = config.dataset or spec.dataset
+    if config.dataset is None and spec.rows is not None:
+        rows = {role: [dict(row) for row in part] for role, part in spec.rows().items()}
+        source, dataset, subset = Source(rows, choose_splits(rows, None, config.name)), config.name, None
+    elif dataset is None:
+        raise ConfigError(f"task '{config.name}' needs data: task.dataset=a Hub id, or a local folder or file")
+    else:
+        own = dataset == spec.dataset
+        subset = config.config or (spec.config if own else None)
+        source = read_source(dataset, subset, config.revision, spec.splits if own else None)
+    origin = dict(source.origin)
+    return source, {"dataset": dataset, "config": subset, "revision": source.revision, "splits": origin}
+
+
+def _group(spec: Spec) -> Callable[[Example], str]:
+    return lambda example: example.inputs[spec.group] if spec.group else example.id
+
+
+def _with_settings(task: Task, config: TaskConfig) -> Task:
+    """Layout, metric, longest answer and labels as the config says, where it does."""
+    changes: dict[str, Any] = {}
+    if config.layout is not None:
+        changes["layout"] = _checked_layout(config.layout, task.inputs)
+    if config.metric is not None:
+        changes |= {"metric": config.metric, "score": resolve(config.metric, METRICS, "metric")}
+    if config.max_tokens is not None:
+        changes["max_tokens"] = config.max_tokens
+    if config.labels is not None:
+        changes["labels"] = _checked_labels(config.labels, task)
+    task = dataclasses.replace(task, **changes)
+    if task.train:
+        task.score("", task.train[0])  # a metric whose package is missing says so now, not in the middle of a run
+    return task
+
+
+def _checked_layout(layout: str, inputs: tuple[str, ...]) -> str:
+    missing = {"prompt", *inputs} - placeholders(layout)
+    if missing:
+        raise ConfigError(f"task.layout lacks {', '.join(f'{{{name}}}' for name in sorted(missing))}: {layout!r}")
+    return layout
+
+
+def _checked_labels(labels: tuple[str, ...], task: Task) -> tuple[str, ...]:
+    for example in (*task.train, *task.validation, *task.test):
+        if example.label not in labels:
+            raise DataError(f"task '{task.name}': label '{example.label}' is not among {', '.join(labels)}")
+    return labels
+
+
+def _check_sizes(config: TaskConfig) -> None:
+    for name in (*SPLITS, "max_tokens"):
+        size = getattr(config, name)
+        if size is not None and size < 1:
+            raise ConfigError(f"task.{name}: expected at least 1, or null, got {size}")
+
+
+def _check_ready(config: TaskConfig) -> None:
+    for name in ("dataset", "config", "revision", "columns"):
+        if getattr(config, name) is not None:
+            raise ConfigError(f"task '{config.name}' brings its own rows: task.{name} cannot be applied to it")
