@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prl_hub import __version__
-from prl_hub.errors import ConfigError, UserError
+from prl_hub.errors import ConfigError, Interrupted, UserError
 
 _SETTINGS = "any key of the config's task, task_model or evaluation section, as key=value"
 
@@ -71,7 +71,14 @@ def _train(options: argparse.Namespace) -> None:
     from prl_hub.training import train
 
     _quiet_libraries()
-    run = train(options.config, options.assignments, options.output_dir, options.resume)
+    try:
+        run = train(options.config, options.assignments, options.output_dir, options.resume)
+    except Interrupted as interrupted:
+        write_report(interrupted.path)
+        print(f"\n{summary(interrupted.path)}", file=sys.stderr)
+        again = f"prl-hub train {options.config} --output-dir {interrupted.path} --resume"
+        print(f"Continue with: {again}", file=sys.stderr)
+        raise
     write_report(run)
     print(summary(run))
 

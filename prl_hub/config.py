@@ -32,6 +32,8 @@ class TaskConfig:
     """Branch, tag or commit of a Hub data set."""
     columns: dict[str, str] | None = None
     """Which column holds what, e.g. {text: sentence, label: label}."""
+    splits: dict[str, str] | None = None
+    """Which split of the data set plays which role, e.g. {train: train, test: validation}; null: by their names."""
     labels: tuple[str, ...] | None = None
     """The permitted labels, in the order of their numbers where the column holds numbers."""
     layout: str | None = None
@@ -151,7 +153,9 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Sequence[str]
         raise ConfigError(f"policy: expected a mapping, got {policy!r}")
     config = parse(Config, tree)
     name = policy.pop("name", PolicyConfig.name)
-    return dataclasses.replace(config, policy=PolicyConfig(str(name), policy))
+    config = dataclasses.replace(config, policy=PolicyConfig(str(name), policy))
+    _check(config)
+    return config
 
 
 def dump_config(config: Config) -> dict[str, Any]:
@@ -159,6 +163,25 @@ def dump_config(config: Config) -> dict[str, Any]:
     tree = dataclasses.asdict(config)
     tree["policy"] = {"name": config.policy.name, **config.policy.options}
     return json.loads(json.dumps(tree))
+
+
+def _check(config: Config) -> None:
+    """What types alone do not say."""
+    at_least_one = {
+        "task_model.batch_size": config.task_model.batch_size,
+        "prompt.max_tokens": config.prompt.max_tokens,
+        "evaluation.minibatch": config.evaluation.minibatch,
+        "selection.every": config.selection.every,
+        "selection.candidates": config.selection.candidates,
+        "selection.patience": config.selection.patience,
+    }
+    for path, value in at_least_one.items():
+        if value is not None and value < 1:
+            raise ConfigError(f"{path}: expected at least 1, got {value}")
+    if not config.reward:
+        raise ConfigError("reward is empty: give at least one, e.g. {accuracy: 1.0}")
+    if config.budget.usd is not None and not config.budget.usd_per_hour:
+        raise ConfigError("budget.usd needs budget.usd_per_hour, the price of this machine")
 
 
 def _read(path: str | Path) -> dict[str, Any]:

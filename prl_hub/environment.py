@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prl_hub.config import Config
+from prl_hub.config import BudgetConfig, Config
 from prl_hub.errors import ConfigError
 from prl_hub.evaluation.evaluator import Evaluator
 from prl_hub.ledger import Ledger, Spending
@@ -56,18 +56,21 @@ class Environment:
         rows, unless a resumed run has done so."""
         self.run, self.progress = run, progress
         self._mark_time()
-        self._set_aside()
         if self.seed_prompt.id not in self._validated:
             self._validate([self.seed_prompt])
+        if self.config.budget != BudgetConfig():
+            self._set_aside()
 
     def _set_aside(self) -> None:
         """Keep back what the final test of two prompts will take, at most half of the budget.
 
         Found prompts tend to be longer than the seed prompt, hence the margin.
         """
-        sample = self.task.test[:50]
-        row = 1.25 * self.evaluator.most_tokens([self.seed_prompt], sample) / max(1, len(sample))
-        tokens = 2 * len(self.task.test) * row
+        evaluator, model = self.evaluator, self.evaluator.task_model
+        (seed,) = evaluator.evaluate([self.seed_prompt], self.task.validation, "validation", "seed")  # paid for
+        answers = [model.count_tokens(row.answer) + 1 for row in seed.rows]
+        evaluator.typical_answer = sum(answers) / len(answers)
+        tokens = 2.5 * evaluator.tokens([self.seed_prompt], self.task.test, evaluator.typical_answer)
         spent = self.ledger.totals["task_model"]
         seconds = tokens * spent.seconds / spent.tokens if spent.tokens else 0.0
         half = (self.config.budget.task_tokens or 0) / 2, max(self.ledger.seconds_left, 0) / 2
@@ -240,7 +243,7 @@ def check_environment(config: Config, evaluator: Evaluator) -> None:
     if not config.prompt.seed.strip():
         raise ConfigError("prompt.seed is empty: give the prompt to start from")
     if config.budget.task_tokens is not None:
-        least = evaluator.most_tokens([seed], task.validation)
+        least = evaluator.tokens([seed], task.validation)
         if config.budget.task_tokens < least:
             raise ConfigError(
                 f"budget.task_tokens={config.budget.task_tokens:,} does not cover one evaluation of the seed prompt on"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class PrlError(Exception):
@@ -40,6 +41,18 @@ class MissingExtra(UserError):
 
     def __init__(self, package: str, extra: str):
         super().__init__(f"{package} is needed for this: pip install 'prl-hub[{extra}]'")
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run was interrupted by hand. Its folder is usable, and the run can be resumed.
+
+    Attributes:
+        path: the run folder.
+    """
+
+    def __init__(self, path: Path):
+        super().__init__(str(path))
+        self.path = path
 
 
 class BudgetReached(PrlError):

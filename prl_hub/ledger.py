@@ -144,7 +144,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     if path.exists():
         for line in path.read_bytes().splitlines():
             try:
-                records.append(json.loads(line))
+                records.append(json.loads(line.decode("utf-8", "surrogatepass")))
             except ValueError:
                 continue  # only ever the torn line of a killed process
     return records

@@ -49,24 +49,28 @@ class Progress:
             tracker.close()
 
 
-class Tracker:
-    """Drives one of the Trainer's reporting callbacks.
-
-    Raises:
-        ConfigError: there is no such tracker.
-        MissingExtra: it is not installed.
-    """
-
-    def __init__(self, name: str, folder: Path, config: Mapping[str, Any]):
-        try:
-            from transformers import TrainerControl, TrainerState, TrainingArguments
-            from transformers.integrations import INTEGRATION_TO_CALLBACK, get_available_reporting_integrations
-        except ModuleNotFoundError:
-            raise MissingExtra("transformers", "train") from None
+def check_trackers(names: Sequence[str]) -> None:
+    """Raises ConfigError where a tracker is not known or not installed."""
+    if not names:
+        return
+    try:
+        from transformers.integrations import INTEGRATION_TO_CALLBACK, get_available_reporting_integrations
+    except ModuleNotFoundError:
+        raise MissingExtra("transformers", "train") from None
+    for name in names:
         if name not in INTEGRATION_TO_CALLBACK:
             raise ConfigError(f"report_to: '{name}' is not known: use trackio, tensorboard or wandb")
         if name not in get_available_reporting_integrations():
             raise ConfigError(f"report_to: {name} is not installed: pip install {name}")
+
+
+class Tracker:
+    """Drives one of the Trainer's reporting callbacks."""
+
+    def __init__(self, name: str, folder: Path):
+        from transformers import TrainerControl, TrainerState, TrainingArguments
+        from transformers.integrations import INTEGRATION_TO_CALLBACK
+
         self._arguments = TrainingArguments(
             output_dir=str(folder), run_name=folder.name, report_to=[name], use_cpu=True
         )

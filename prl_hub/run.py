@@ -112,7 +112,7 @@ class Run:
         """The prompt that the run chose, or, while it is unfinished, the best on the validation rows so far."""
         if self.done:
             return as_prompt(self.result["best_prompt"])
-        selected = [line for line in self.prompts if line["split"] == "validation"]
+        selected = [line for line in self.prompts if line["split"] == "validation" and line["value"] is not None]
         if not selected:
             raise RunError(f"run '{self.path}' has not scored a prompt on its validation rows yet")
         return as_prompt(max(selected, key=lambda line: line["value"]))
@@ -166,7 +166,7 @@ def fresh_folder(parent: str | Path, name: str, suits: Callable[[Path], bool]) -
 
 def read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
     except ValueError as error:
         raise RunError(f"{path} is damaged: {error}") from None
 
@@ -178,7 +178,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 def write_aside(path: Path, text: str) -> None:
     """Write beside `path` and rename: a reader sees the old file or the new one, never half of it."""
     aside = path.with_name(path.name + ".part")
-    with open(aside, "w", encoding="utf-8") as file:
+    with open(aside, "w", encoding="utf-8", errors="surrogatepass") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -12,14 +12,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from prl_hub.config import Config, dump_config, load_config
+from prl_hub.config import Config, load_config
 from prl_hub.environment import Environment, StoppedEarly, check_environment
-from prl_hub.errors import BudgetReached, RunError
+from prl_hub.errors import BudgetReached, Interrupted, RunError
 from prl_hub.evaluation.answers import AnswerStore, default_cache
 from prl_hub.evaluation.evaluator import Evaluator
 from prl_hub.evaluation.statistics import compare, mean_interval
 from prl_hub.policies import Policy, policy_and_options
-from prl_hub.progress import Progress, Tracker
+from prl_hub.progress import Progress, Tracker, check_trackers
 from prl_hub.rewards import load_reward
 from prl_hub.run import Run, fresh_folder
 from prl_hub.task_models import load_task_model
@@ -49,7 +49,7 @@ def train(
 
     Raises:
         UserError: one of its kinds, for whatever is wrong with what was asked; nothing was written then.
-        KeyboardInterrupt: the run folder is usable, and can be resumed.
+        Interrupted: by Ctrl-C; a KeyboardInterrupt that knows the run folder, which is usable and can be resumed.
     """
     settings = load_config(config, overrides)
     folder = Path(output_dir) if output_dir else _default_folder(settings, config, resume)
@@ -59,10 +59,13 @@ def train(
     run = Run.resume(folder, settings) if resume and folder.exists() else Run.create(folder, settings)
     environment.evaluator.keep_in(run.path, settings.budget)
     _restore(run, environment, policy)
-    trackers = [Tracker(name, run.path, dump_config(settings)) for name in settings.report_to]
-    with Progress(environment.steps, environment.step, trackers, quiet) as progress:
-        status = _search(environment, policy, run, progress)
-    run.finish(_test(environment, status))
+    trackers = [Tracker(name, run.path) for name in settings.report_to]
+    try:
+        with Progress(environment.steps, environment.step, trackers, quiet) as progress:
+            status = _search(environment, policy, run, progress)
+            run.finish(_test(environment, status))
+    except KeyboardInterrupt:
+        raise Interrupted(run.path) from None
     return run
 
 
@@ -74,6 +77,7 @@ def build(config: Config) -> tuple[Environment, Policy]:
     """
     policy_class, options = policy_and_options(config.policy)
     reward = load_reward(config.reward)
+    check_trackers(config.report_to)
     task = load_task(config.task)
     task_model = load_task_model(config.task_model)
     evaluator = Evaluator(task, task_model, config.evaluation.answer, shared_answers(config.evaluation.cache))

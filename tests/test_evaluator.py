@@ -64,18 +64,28 @@ def test_a_killed_process_is_charged_for_what_it_left_in_the_store(tmp_path):
     assert resumed.ledger.totals["task_model"].tokens == spent
 
 
-def test_nothing_is_asked_that_the_budget_does_not_cover(evaluator, tmp_path):
+def test_nothing_is_begun_that_the_budget_will_not_cover(evaluator, tmp_path):
     rows = evaluator.task.train[:5]
-    most = evaluator.most_tokens([Prompt("a")], rows)
-    evaluator.keep_in(tmp_path, BudgetConfig(task_tokens=most - 1))
+    evaluator.keep_in(tmp_path, BudgetConfig(task_tokens=evaluator.tokens([Prompt("a")], rows) - 1))
     with pytest.raises(BudgetReached):
         evaluator.evaluate([Prompt("a")], rows)
     assert evaluator.task_model.asked == []
 
 
+def test_answers_longer_than_expected_stop_at_the_budget_and_what_was_paid_for_is_kept(tmp_path):
+    talker = Evaluator(parity_task(), FakeTaskModel(lambda messages: "word " * 16))
+    talker.typical_answer = 1
+    talker.keep_in(tmp_path, BudgetConfig(task_tokens=100))
+    with pytest.raises(BudgetReached):
+        talker.evaluate([Prompt("a")], talker.task.train[:20])
+    spent = talker.ledger.totals["task_model"].tokens
+    assert 100 - 18 < spent <= 100
+    assert talker.paid.tokens() == spent
+
+
 def test_no_evaluation_costs_more_than_the_most_that_was_foretold(evaluator):
     prompts, rows = [Prompt("one two"), Prompt("three")], evaluator.task.train
-    most = evaluator.most_tokens(prompts, rows)
+    most = evaluator.tokens(prompts, rows)
     evaluator.evaluate(prompts, rows)
     assert 0 < evaluator.ledger.totals["task_model"].tokens <= most
 

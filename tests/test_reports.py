@@ -411,3 +411,10 @@ def test_numbers_read_as_people_write_them():
 def test_settings_are_named_as_on_the_command_line():
     assert flatten({"a": {"b": 1, "c": {}}, "d": [2]}) == [("a.b", 1), ("a.c", {}), ("d", [2])]
     assert json.dumps(flatten({})) == "[]"
+
+
+def test_the_report_tells_how_to_run_it_again_with_the_versions_that_are_known(finished):
+    _, _, page = finished
+    for fact in ("prl-hub train config.json", "task_model.revision", "abc123", "revisions.dataset", "9f8e7d"):
+        assert fact in page.text
+    assert "versions.prl_hub" in page.text and "versions.torch" not in page.text

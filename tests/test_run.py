@@ -75,3 +75,11 @@ def test_a_result_is_written_whole_or_not_at_all(tmp_path):
     assert not run.done
     run.finish({"good": 1})
     assert json.loads((run.path / "result.json").read_text()) == {"good": 1}
+
+
+def test_any_text_that_a_model_can_write_survives_the_run_folder(tmp_path):
+    text = "half a pair \ud83d, a null \x00, a line\u2028separator"
+    run = Run.create(tmp_path / "run", load_config({"prompt": {"seed": text}}))
+    run.log_prompt({"text": text, "step": 0})
+    run.finish({"text": text})
+    assert run.config.prompt.seed == run.prompts[0]["text"] == run.result["text"] == text

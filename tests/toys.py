@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from prl_hub.tasks import Task
 from prl_hub.tasks.metrics import accuracy
 from prl_hub.types import Example
@@ -49,4 +51,9 @@ def ignores_the_prompt(messages) -> str:
 def breaks_on_seven(messages) -> str:
     if "7" in str(_number(messages)):
         raise ValueError("cannot read a seven")
+    return follows_words(messages)
+
+
+def follows_words_slowly(messages) -> str:
+    time.sleep(0.002)  # long enough for a test to kill the process in the middle
     return follows_words(messages)

@@ -6,6 +6,7 @@ the budget does not cover. What a reward is, it does not know.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -35,6 +36,7 @@ class Evaluator:
     Attributes:
         ledger: what is charged; without `keep_in` it has no limits and ends with the process.
         paid: answers that were charged for already.
+        typical_answer: tokens of an answer that is not known yet; only guesses whether a budget will suffice.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Evaluator:
         self.task, self.task_model, self.shared = task, task_model, shared
         self.decoding = decoding_for(task, answer)
         self.ledger, self.paid = Ledger(), AnswerStore()
+        self.typical_answer: float = self.decoding.max_tokens
 
     def keep_in(self, folder: Path, budget: BudgetConfig) -> None:
         """From now on, charge this run folder: its ledger, its answers, its budget."""
@@ -71,7 +74,8 @@ class Evaluator:
             on_progress: is told how many of the requests of this call were answered since it was last told.
 
         Raises:
-            BudgetReached: the answers that are missing do not fit the budget. Nothing was asked then.
+            BudgetReached: the missing answers will probably not fit the budget, and nothing was asked; or they were
+                longer than expected, and those that were paid for are kept.
         """
         distinct = {prompt.id: prompt for prompt in prompts}
         conversations = {
@@ -94,13 +98,16 @@ class Evaluator:
         }
         return [evaluations[prompt.id] for prompt in prompts]
 
-    def most_tokens(self, prompts: Sequence[Prompt], examples: Sequence[Example]) -> int:
-        """No evaluation of these can cost more tokens than this, caches aside."""
-        return sum(self._most(self.task.messages(p, example)) for p in prompts for example in examples)
+    def tokens(self, prompts: Sequence[Prompt], examples: Sequence[Example], answer: float | None = None) -> float:
+        """What these cost with answers of `answer` tokens each; None: the longest possible, so never more."""
+        conversations = [self.task.messages(prompt, example) for prompt in prompts for example in examples]
+        return sum(self._price(messages, answer) for messages in conversations)
 
-    def _most(self, messages: Sequence[Message]) -> int:
+    def _price(self, messages: Sequence[Message], answer: float | None = None) -> float:
         read = self.task_model.count_tokens(self.task_model.render(messages))
-        return read * max(1, len(self.decoding.choices)) + self.decoding.max_tokens
+        if self.decoding.choices:
+            return read * len(self.decoding.choices) + self.decoding.max_tokens
+        return read + (self.decoding.max_tokens if answer is None else answer)
 
     def _row(self, example: Example, messages: Sequence[Message], answer: Answer) -> Row:
         score = None if answer.error else self.task.score(answer.text, example)
@@ -113,16 +120,30 @@ class Evaluator:
         keys = [self._key(messages) for messages in conversations]
         known = self.paid.get(list(dict.fromkeys(keys)))
         missing = {key: messages for key, messages in zip(keys, conversations, strict=True) if key not in known}
-        if missing and self.ledger.tokens_left < float("inf"):
-            self.ledger.require(sum(self._most(messages) for messages in missing.values()))
+        if self._limited:  # not worth beginning what will probably not be finished
+            self.ledger.require(sum(self._price(messages, self.typical_answer) for messages in missing.values()))
         tell = on_progress or (lambda count: None)
         tell(sum(key in known for key in keys))
-        for start in range(0, len(missing), CHUNK):
+        while missing:
             self.ledger.require()
-            part = dict(list(missing.items())[start : start + CHUNK])
+            part = {key: missing.pop(key) for key in self._affordable(missing)}
             known.update(self._buy(part, purpose, step))
             tell(sum(key in part for key in keys))
         return [known[key] for key in keys]
+
+    @property
+    def _limited(self) -> bool:
+        return self.ledger.tokens_left < float("inf")
+
+    def _affordable(self, missing: dict[str, list[Message]]) -> list[str]:
+        """The next requests, at most a chunk, whose longest possible answers fit the budget."""
+        keys = list(missing)[:CHUNK]
+        if self._limited:
+            left, prices = self.ledger.tokens_left, [self._price(missing[key]) for key in keys]
+            fitting = sum(total <= left for total in itertools.accumulate(prices))
+            self.ledger.require(0 if fitting else prices[0])
+            keys = keys[:fitting]
+        return keys
 
     def _buy(self, part: dict[str, list[Message]], purpose: str, step: int) -> dict[str, Answer]:
         started = time.monotonic()

@@ -53,8 +53,13 @@ ASKING = [
     "Determine the {aspect} of the {object}.", "Identify the {aspect} of this {object}.",
     "Judge the {aspect} of the {object}.", "State the {aspect} of the {object}.",
     "What is the {aspect} of the {object}?", "Find the {aspect} of this {object}.",
-    "Tell me the {aspect} of the {object}.", "Read the {object} and give its {aspect}.",
-    "Classify the {aspect} of the {object}.", "Decide on the {aspect} of this {object}.",
+    "Tell me the {aspect} of the {object}.", "Give the {aspect} of this {object}.",
+    "Classify the {aspect} of the {object}.", "Decide on the {aspect} of this {object}.", "Identify its {aspect}.",
+    "Give its {aspect}.",
+]  # fmt: skip
+LEADS = [
+    "Read the {object} and", "Look at the {object} and", "Please", "Take your time and", "Consider this {object} and",
+    "Be honest and", "Read it and",
 ]  # fmt: skip
 CHOOSING = [
     "Choose {labels}.", "Say {labels}.", "Is it {labels}?", "The options are {labels}.", "Use the labels {labels}.",
@@ -72,7 +77,7 @@ REMARKS = [
 ]  # fmt: skip
 HELD_OUT = {
     "vague": ["Think about the {object} and respond.", "Tell me what you think of the {object}."],
-    "asking": ["Read this {object} and tell me the {aspect}.", "Think carefully and identify the {aspect}."],
+    "asking": ["Read this {object} and tell me the {aspect}.", "Think carefully and identify its {aspect}."],
     "choosing": ["Is the {object} {labels}?", "Choose from the options {labels}."],
     "counting": ["Give it in {labels}.", "Answer with the number in {labels}."],
     "one_word": ["Write just one word.", "Respond with only the label.", "Reply with exactly one word."],
@@ -115,6 +120,8 @@ def compose(
     """Word an instruction with exactly these features; `remark` is how likely an empty requirement is added."""
     noun = rng.choice(OBJECTS)
     main = rng.choice(wordings["asking" if aspect else "vague"])
+    if aspect and wordings is TRAINED and main.endswith(".") and rng.random() < 0.25:
+        main = f"{rng.choice(LEADS)} {main[0].lower()}{main[1:]}"
     parts = [main.format(object=noun, aspect=rng.choice(ASPECTS[aspect]) if aspect else None)]
     if labels and len(labels) > 1 and aspect and parts[0].endswith(".") and rng.random() < 0.3:
         parts[0] = f"{parts[0][:-1]} as {_listed(labels, rng)}."
@@ -187,15 +194,10 @@ def loosen(text: str, rng: random.Random) -> str:
 
 
 def garble(texts: list[str], rng: random.Random) -> str:
-    """Mix instructions up into word salad, which must not be rewarded with a label."""
-    words = " ".join(texts).split()
-    pieces = []
-    while words:
-        size = rng.randint(1, 3)
-        pieces.append(rng.choice(["", " ", " ", " "]) + " ".join(words[:size]))
-        words = words[size:]
-    rng.shuffle(pieces)
-    return "".join(pieces[: rng.randint(5, 12)]).strip()
+    """Mix instructions up into glued word salad, which must not be rewarded with a label."""
+    words = [word for text in texts for word in text.split()]
+    rng.shuffle(words)
+    return "".join(word + rng.choice(["", " "]) for word in words[: rng.randint(8, 30)]).strip()
 
 
 KEEP = 0.6

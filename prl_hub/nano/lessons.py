@@ -21,7 +21,7 @@ from prl_hub.nano.instructions import (
     rewrite,
 )  # fmt: skip
 
-FAMILY_SHARES = (20, 12, 32, 36)
+FAMILY_SHARES = (22, 12, 32, 34)
 SYSTEM = {"role": "system", "content": "You are a helpful assistant."}
 
 
@@ -54,8 +54,8 @@ def _answering(rng: random.Random) -> tuple[str, str]:
     if rng.random() < 0.06:
         return _answering_with_shots(text, rng)
     instruction, chance = any_instruction(text.family, rng), rng.random()
-    if chance < 0.08:
-        others = [any_instruction(text.family, rng).text for _ in range(rng.randint(0, 2))]
+    if chance < 0.04:
+        others = [any_instruction(text.family, rng).text for _ in range(rng.randint(1, 3))]
         return task_prompt(garble([instruction.text, *others], rng), text.text), CONFUSED
     worded = loosen(instruction.text, rng) if chance < 0.2 else instruction.text
     return task_prompt(worded, text.text), answer(instruction, text)
@@ -72,7 +72,7 @@ def _answering_with_shots(text: Text, rng: random.Random) -> tuple[str, str]:
 
 def any_instruction(family: str, rng: random.Random) -> Instruction:
     """Compose an instruction for a text of this family, with every combination of features being common."""
-    aspect = rng.choices([family, None, rng.choice(list(ASPECTS))], (55, 20, 25))[0]
+    aspect = rng.choices([family, None, rng.choice(list(ASPECTS))], (60, 18, 22))[0]
     own, other = rng.choice(LABEL_SETS[family]), rng.choice(sum(LABEL_SETS.values(), FOREIGN_LABELS))
     labels = rng.choices([LABEL_SETS[family][0], own, other, None], (30, 25, 12, 33))[0]
     return compose(aspect, labels, rng.random() < 0.5, rng)

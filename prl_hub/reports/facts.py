@@ -157,7 +157,7 @@ def _numbers(facts: Facts) -> str:
     return (
         f"{score(facts.seed_prompt['test']['value'])} → {score(facts.best_prompt['test']['value'])}, "
         f"difference {signed(c['difference'])} (95 % interval {signed(c['ci_low'])} to {signed(c['ci_high'])}), "
-        f"{p_value(c['p_value'])} ({c['test']}), n={c['n']:,}"
+        f"{p_value(c['p_value'])} ({visible(c['test'])}), n={c['n']:,}"
     )
 
 

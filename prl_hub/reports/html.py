@@ -73,9 +73,8 @@ def _changes(facts: Facts) -> dict[str, list]:
 def _provenance(run: Run, facts: Facts) -> list[tuple[str, str]]:
     """Exact versions and revisions, those that the run knows."""
     model = run.result["task_model"] if run.done else {}
-    trees = ({"task model": model}, {"revision": facts.revisions}, {"version": facts.versions})
-    pairs = [pair for tree in trees for pair in flatten(tree)]
-    return [(key.replace(".", " ", 1), str(value)) for key, value in pairs if value not in (None, {}, "")]
+    pairs = flatten({"task_model": model, "revisions": facts.revisions, "versions": facts.versions})
+    return [(key, str(value)) for key, value in pairs if value not in (None, {}, "")]
 
 
 def _environment() -> Any:

@@ -75,7 +75,7 @@ def _row(name: str, value: str, interval: str, n: str) -> str:
 def _difference(comparison: dict[str, Any]) -> str:
     interval = f"{signed(comparison['ci_low'])} to {signed(comparison['ci_high'])}"
     row = _row("difference", signed(comparison["difference"]), interval, count(comparison["n"]))
-    return f"{row}   {p_value(comparison['p_value'])} ({comparison['test']})"
+    return f"{row}   {p_value(comparison['p_value'])} ({visible(comparison['test'])})"
 
 
 def _verdict(facts: Facts) -> str:

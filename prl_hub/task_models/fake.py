@@ -51,3 +51,6 @@ class FakeTaskModel(TaskModel):
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())
+
+    def render(self, messages: Sequence[Message]) -> str:
+        return "\n".join(f"<{message['role']}>{message['content']}" for message in messages)

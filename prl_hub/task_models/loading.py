@@ -36,6 +36,7 @@ def load_causal_lm(
     """
     try:
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "transformers", "train") from None
@@ -55,7 +56,7 @@ def load_causal_lm(
             device_map={"": place} if quantization or place != "cpu" else None,
             **common,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         raise _explain(id, error) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token_id = tokenizer.eos_token_id or 0

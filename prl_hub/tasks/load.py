@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from prl_hub.config import TaskConfig
-from prl_hub.errors import ConfigError, DataError
+from prl_hub.errors import ConfigError, DataError, did_you_mean
 from prl_hub.resolve import resolve
 from prl_hub.tasks.base import SPLITS, Task
 from prl_hub.tasks.builtin import TASKS
@@ -35,7 +35,7 @@ def load_task(config: TaskConfig) -> Task:
         DataError: the data set cannot be found or does not hold what the task needs.
         ConfigError: a name is not known, or a setting does not fit the task.
     """
-    _check_sizes(config)
+    _check_rows(config)
     found = resolve(config.name, TASKS, "task")
     if isinstance(found, Spec):
         task = _from_spec(found, config)
@@ -87,7 +87,8 @@ def _source(spec: Spec, config: TaskConfig) -> tuple[Source, dict[str, Any]]:
     else:
         own = dataset == spec.dataset
         subset = config.config or (spec.config if own else None)
-        source = read_source(dataset, subset, config.revision, spec.splits if own else None)
+        splits = config.splits or (spec.splits if own else None)
+        source = read_source(dataset, subset, config.revision, splits)
     origin = dict(source.origin)
     return source, {"dataset": dataset, "config": subset, "revision": source.revision, "splits": origin}
 
@@ -127,7 +128,10 @@ def _checked_labels(labels: tuple[str, ...], task: Task) -> tuple[str, ...]:
     return labels
 
 
-def _check_sizes(config: TaskConfig) -> None:
+def _check_rows(config: TaskConfig) -> None:
+    for role in config.splits or ():
+        if role not in SPLITS:
+            raise ConfigError(f"unknown key 'task.splits.{role}': {did_you_mean(role, SPLITS)}")
     for name in (*SPLITS, "max_tokens"):
         size = getattr(config, name)
         if size is not None and size < 1:
@@ -135,6 +139,6 @@ def _check_sizes(config: TaskConfig) -> None:
 
 
 def _check_ready(config: TaskConfig) -> None:
-    for name in ("dataset", "config", "revision", "columns"):
+    for name in ("dataset", "config", "revision", "columns", "splits"):
         if getattr(config, name) is not None:
             raise ConfigError(f"task '{config.name}' brings its own rows: task.{name} cannot be applied to it")
