@@ -149,7 +149,8 @@ class Environment:
         new = [entry for entry in self._rewarded.values() if entry[0].id not in self._validated]
         new.sort(key=lambda entry: entry[1] / entry[2], reverse=True)
         before = self.best
-        self._validate([prompt for prompt, _, _ in new[: self.config.selection.candidates]])
+        for prompt, _, _ in new[: self.config.selection.candidates]:
+            self._validate([prompt])  # one by one: a budget that ends in between has paid for whole ones
         self._fruitless = 0 if self.best is not before else self._fruitless + 1
 
     @property

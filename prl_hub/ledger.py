@@ -88,8 +88,10 @@ class Ledger:
 
     @property
     def tokens_left(self) -> float:
-        limit = self.budget.task_tokens
-        return float("inf") if limit is None else limit - self.totals["task_model"].tokens - self._reserved_tokens
+        """Task-model tokens until the first limit is reached; a limit in time counts at the pace measured so far."""
+        limit, spent = self.budget.task_tokens, self.totals["task_model"]
+        left = float("inf") if limit is None else limit - spent.tokens - self._reserved_tokens
+        return min(left, self.seconds_left * spent.tokens / spent.seconds) if spent.seconds else left
 
     @property
     def seconds_left(self) -> float:
@@ -99,16 +101,16 @@ class Ledger:
             limits.append(self.budget.usd / self.budget.usd_per_hour * 3600)
         return min(limits, default=float("inf")) - self.elapsed - self._reserved_seconds
 
-    def require(self, tokens: int = 0) -> None:
+    def require(self, tokens: float = 0) -> None:
         """Call before spending.
 
         Raises:
             BudgetReached: `tokens` more would not fit, or the time is over.
         """
-        if tokens > self.tokens_left:
-            raise BudgetReached(f"budget.task_tokens={self.budget.task_tokens:,} is reached")
         if self.seconds_left <= 0:
             raise BudgetReached("the budget in seconds or usd is reached")
+        if tokens > self.tokens_left:
+            raise BudgetReached(f"the budget does not cover the next {tokens:,.0f} task-model tokens")
 
     def summary(self) -> dict[str, Any]:
         """The `cost` of `result.json`."""

@@ -38,7 +38,7 @@ def test_a_budget_is_hard_and_asks_before_spending():
     ledger = Ledger(BudgetConfig(task_tokens=100))
     ledger.record("task_model", "reward", 1, Spending(1, 60, 20, 10))
     ledger.require(10)
-    with pytest.raises(BudgetReached, match="budget.task_tokens=100"):
+    with pytest.raises(BudgetReached, match="does not cover the next 11 task-model tokens"):
         ledger.require(11)
 
 
@@ -65,3 +65,10 @@ def test_a_line_that_a_killed_process_left_unfinished_does_no_harm(tmp_path):
     assert read_lines(path) == [{"a": 1}]
     append_line(path, {"a": 3})
     assert read_lines(path) == [{"a": 1}, {"a": 3}]
+
+
+def test_a_limit_in_time_counts_in_tokens_at_the_measured_pace():
+    ledger = Ledger(BudgetConfig(seconds=60.0))
+    assert ledger.tokens_left == float("inf")  # no pace is known yet
+    ledger.record("task_model", "seed", 0, Spending(1, 100, 0, 0, 2.0))
+    assert ledger.tokens_left == pytest.approx(60 * 50, rel=0.02)

@@ -86,7 +86,7 @@ def test_the_ledger_adds_up_to_the_bill(run):
 def test_a_token_budget_is_never_exceeded_and_the_run_ends_in_good_order(tokens, tmp_path):
     run = train(toy_config(), [f"budget.task_tokens={tokens}", "policy.steps=5000"], tmp_path / "run", quiet=True)
     assert run.result["status"] == "stopped_by_budget"
-    assert 0.7 * tokens < run.result["cost"]["task_model"]["tokens"] <= tokens
+    assert 0.6 * tokens < run.result["cost"]["task_model"]["tokens"] <= tokens
     assert run.result["comparison"]["n"] > 30
 
 
