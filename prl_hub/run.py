@@ -38,33 +38,35 @@ class Run:
 
     @classmethod
     def create(cls, path: str | Path, config: Config) -> Run:
-        """A new run folder.
-
-        Raises:
-            RunError: there is something in the folder already.
-        """
+        """A new run folder; raises like `require_free`."""
+        cls.require_free(path)
         path = Path(path)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            hint = "add --resume to continue it, or " if (path / "config.json").exists() else ""
-            raise RunError(f"output folder '{path}' is not empty: {hint}choose another --output-dir")
         path.mkdir(parents=True, exist_ok=True)
         write_json(path / "config.json", dump_config(config))
         return cls(path)
 
     @classmethod
     def resume(cls, path: str | Path, config: Config) -> Run:
-        """A run folder to continue, with the limits of `config`.
+        """A run folder to continue, with the limits of `config`; raises like `require_same`."""
+        cls.require_same(path, config)
+        write_json(Path(path) / "config.json", dump_config(config))
+        return cls(path)
 
-        Raises:
-            RunError: the folder holds a run of another config.
-        """
-        run = cls(path)
-        old, new = run.config_tree, dump_config(config)
+    @staticmethod
+    def require_free(path: str | Path) -> None:
+        """Raises RunError where there is something in the folder already."""
+        path = Path(path)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            hint = "add --resume to continue it, or " if (path / "config.json").exists() else ""
+            raise RunError(f"output folder '{path}' is not empty: {hint}choose another --output-dir")
+
+    @classmethod
+    def require_same(cls, path: str | Path, config: Config) -> None:
+        """Raises RunError where the folder is no run folder, or holds a run of another config."""
+        old, new = cls(path).config_tree, dump_config(config)
         differing = [key for key in new if key not in _MAY_CHANGE and old.get(key) != new[key]]
         if differing:
             raise RunError(f"'{path}' holds another run: its {', '.join(differing)} differs from this config")
-        write_json(run.path / "config.json", new)
-        return run
 
     # What is in it
 

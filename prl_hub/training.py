@@ -53,10 +53,15 @@ def train(
     """
     settings = load_config(config, overrides)
     folder = Path(output_dir) if output_dir else _default_folder(settings, config, resume)
-    if resume and (folder / "result.json").exists():
-        return Run.resume(folder, settings)
+    resume = resume and folder.exists()
+    if resume:
+        Run.require_same(folder, settings)  # before a model is loaded for nothing
+        if Run(folder).done:
+            return Run(folder)
+    else:
+        Run.require_free(folder)
     environment, policy = build(settings)
-    run = Run.resume(folder, settings) if resume and folder.exists() else Run.create(folder, settings)
+    run = Run.resume(folder, settings) if resume else Run.create(folder, settings)
     environment.evaluator.keep_in(run.path, settings.budget)
     _restore(run, environment, policy)
     trackers = [Tracker(name, run.path) for name in settings.report_to]

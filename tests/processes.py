@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,9 +20,8 @@ def command_line(*arguments: str) -> list[str]:
 
 def prl_hub(*arguments: str, **options) -> subprocess.CompletedProcess:
     """Run a command to its end."""
-    return subprocess.run(
-        command_line(*arguments), capture_output=True, text=True, timeout=PATIENCE, **{"cwd": ROOT, **options}
-    )
+    settings = {"cwd": ROOT, "env": {**os.environ, "PYTHONPATH": str(ROOT)}, **options}
+    return subprocess.run(command_line(*arguments), capture_output=True, text=True, timeout=PATIENCE, **settings)
 
 
 def start_training(config: dict, folder: Path) -> subprocess.Popen:

@@ -50,7 +50,7 @@ RECIPES = {
 }
 
 
-def build(name: str, output_dir: str, seed: int | None = None, steps: int | None = None, quiet: bool = False) -> Path:
+def build(name: str, output_dir, seed: int | None = None, steps: int | None = None, quiet: bool = False) -> Path:
     """Train a nano model from scratch and save it to `output_dir`; takes minutes on two cores.
 
     A build with another number of `steps` than the recipe's is for tests, and its card has no table.
@@ -72,11 +72,12 @@ def _deterministic(seed: int):
     import torch
 
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.manual_seed(seed)
     torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
     try:
-        yield
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)
