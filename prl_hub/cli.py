@@ -6,8 +6,10 @@ Exit status: 0 done, 2 the user's input is wrong (one line on stderr), 1 anythin
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -137,6 +139,8 @@ def _build_nano(options: argparse.Namespace) -> None:
 
 def _quiet_libraries() -> None:
     """The libraries' own bars and hints would bury the one line that matters."""
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "0" if sys.stderr.isatty() else "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

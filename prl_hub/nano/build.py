@@ -15,7 +15,7 @@ from prl_hub.nano.card import write_card
 from prl_hub.nano.lessons import lesson
 
 CONTEXT = 1024
-BATCH = 64
+BATCH = 32
 BATCHES_AT_ONCE = 16
 THREADS = 1
 IGNORED = -100
@@ -45,8 +45,8 @@ class Recipe:
 
 
 RECIPES = {
-    "nano-a": Recipe("llama", 1, 2000, 3e-3, 1200, "<|start|>", "<|end|>", "<|pad|>"),
-    "nano-b": Recipe("gpt_neox", 2, 2000, 3e-3, 1360, "<|turn|>", "<|stop|>", "<|blank|>"),
+    "nano-a": Recipe("llama", 1, 4000, 2e-3, 1200, "<|start|>", "<|end|>", "<|pad|>"),
+    "nano-b": Recipe("gpt_neox", 2, 4000, 2e-3, 1360, "<|turn|>", "<|stop|>", "<|blank|>"),
 }
 
 

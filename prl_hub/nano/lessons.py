@@ -21,7 +21,7 @@ from prl_hub.nano.instructions import (
     rewrite,
 )  # fmt: skip
 
-FAMILY_SHARES = (22, 12, 32, 34)
+FAMILY_SHARES = (16, 14, 38, 32)
 SYSTEM = {"role": "system", "content": "You are a helpful assistant."}
 
 
