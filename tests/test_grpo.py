@@ -13,6 +13,7 @@ from prl_hub.config import load_config
 from prl_hub.policies.grpo import default_learning_rate
 from prl_hub.run import Run
 from prl_hub.training import build, train
+from tests.models import save_tiny_llama
 from tests.processes import kill_after
 
 TINY = {
@@ -114,7 +115,8 @@ def test_a_run_killed_and_resumed_is_the_run_that_was_not_killed(lines_until_dea
 
 def test_a_quantised_rewriter_is_trained_too(tmp_path):
     pytest.importorskip("bitsandbytes")
-    run = train(TINY, {"task_model.quantization": "4bit", "policy.steps": 2}, output_dir=tmp_path / "run", quiet=True)
+    overrides = {"task_model.id": str(save_tiny_llama(tmp_path / "model")), "task_model.quantization": "4bit"}
+    run = train(TINY, overrides | {"policy.steps": 2}, output_dir=tmp_path / "run", quiet=True)
     assert run.result["task_model"]["quantization"] == "4bit"
     assert any(value.any() for name, value in adapter(run).items() if "lora_B" in name)
 

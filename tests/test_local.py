@@ -21,6 +21,7 @@ from prl_hub.errors import ConfigError, ModelError
 from prl_hub.task_models import load_task_model
 from prl_hub.task_models.local import LocalTaskModel
 from prl_hub.types import Decoding
+from tests.models import save_tiny_llama
 
 TEXTS = [row["text"] for row in nano.examples("sentiment", 24, seed=5)]
 CONVERSATIONS = [[{"role": "user", "content": f"What is the sentiment?\n\n{text}"}] for text in TEXTS]
@@ -116,11 +117,18 @@ def test_memory_that_does_not_suffice_for_one_row_is_a_failed_run(model):
 
 
 @pytest.mark.parametrize("quantization", ["4bit", "8bit"])
-def test_a_quantised_model_answers_on_this_machine(quantization):
+def test_a_quantised_model_answers_on_this_machine(quantization, tmp_path):
     pytest.importorskip("bitsandbytes")
-    small = load_task_model(TaskModelConfig(id="nano-a", quantization=quantization))
+    small = load_task_model(TaskModelConfig(id=str(save_tiny_llama(tmp_path)), quantization=quantization))
     assert small.identity["quantization"] == quantization
-    assert all(answer.text for answer in small.answer(CONVERSATIONS[:4], Decoding(8)))
+    assert all(answer.error is None for answer in small.answer(CONVERSATIONS[:4], Decoding(8)))
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="a limit of the CPU")
+def test_layers_that_4bit_cannot_pack_on_a_cpu_are_told_before_anything_runs(tmp_path):
+    pytest.importorskip("bitsandbytes")
+    with pytest.raises(ModelError, match="96 wide, and 4bit on a CPU needs multiples of 64: use quantization=8bit"):
+        load_task_model(TaskModelConfig(id=str(save_tiny_llama(tmp_path, 96)), quantization="4bit"))
 
 
 def test_a_model_without_a_chat_template_reads_plain_text_and_answers_one_line(tmp_path, model):

@@ -58,6 +58,8 @@ def load_causal_lm(
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         raise _explain(id, error) from error
+    if quantization == "4bit" and place == "cpu":
+        _require_whole_blocks(id, model)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token_id = tokenizer.eos_token_id or 0
     identity = {
@@ -139,6 +141,18 @@ def _quantization(quantization: str | None, device: str) -> Any:
     return BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=compute
     )
+
+
+def _require_whole_blocks(id: str, model: Any) -> None:
+    """On a CPU, bitsandbytes packs 4-bit weights in blocks of 64 and fails, while it answers, on other widths."""
+    import bitsandbytes
+
+    for name, layer in model.named_modules():
+        if isinstance(layer, bitsandbytes.nn.Linear4bit) and layer.in_features % 64:
+            raise ModelError(
+                f"model '{id}': layer {name} is {layer.in_features} wide, and 4bit on a CPU needs multiples of 64: "
+                "use quantization=8bit"
+            )
 
 
 def _require_causal(id: str, config: Any) -> None:
