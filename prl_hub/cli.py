@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _assignments(rest: Sequence[str]) -> list[str]:
-    """What argparse leaves over may only be assignments that stand after an option."""
+    """Words that must be assignments; argparse leaves over those that stand after an option."""
     for word in rest:
         if word.startswith("-") or "=" not in word:
             raise ConfigError(f"'{word}' is not understood: see prl-hub --help")
@@ -78,7 +79,8 @@ def _train(options: argparse.Namespace) -> None:
     except Interrupted as interrupted:
         write_report(interrupted.path)
         print(f"\n{summary(interrupted.path)}", file=sys.stderr)
-        again = f"prl-hub train {options.config} --output-dir {interrupted.path} --resume"
+        words = ["prl-hub", "train", options.config, *options.assignments]
+        again = shlex.join([*words, "--output-dir", str(interrupted.path), "--resume"])
         print(f"Continue with: {again}", file=sys.stderr)
         raise
     write_report(run)
@@ -99,14 +101,13 @@ def _add_evaluate(commands: Any) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    import yaml
-
+    from prl_hub.config import parse_value
     from prl_hub.evaluation.evaluate import evaluate, read_prompts
     from prl_hub.reports import evaluation_table
 
     _quiet_libraries()
-    pairs = (assignment.split("=", 1) for assignment in options.assignments)
-    settings = {key: yaml.safe_load(value) for key, value in pairs}
+    pairs = (assignment.split("=", 1) for assignment in _assignments(options.assignments))
+    settings = {key: parse_value(value) for key, value in pairs}
     prompts = read_prompts(options.prompts) if options.prompts else options.prompt
     results = evaluate(prompts, options.task, options.model, options.split, options.limit, **settings)
     print(evaluation_table(results))
@@ -139,7 +140,7 @@ def _build_nano(options: argparse.Namespace) -> None:
 
 def _quiet_libraries() -> None:
     """The libraries' own bars and hints would bury the one line that matters."""
-    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "0" if sys.stderr.isatty() else "1")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -145,15 +146,15 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Sequence[str]
     Raises:
         ConfigError: no such file, no YAML, an unknown key (the nearest one is named), or a value of the wrong type.
     """
-    tree = _read(source) if isinstance(source, (str, Path)) else json.loads(json.dumps(source))
+    tree = _read(source) if isinstance(source, (str, Path)) else json.loads(json.dumps(source, default=str))
     for path, value in _pairs(overrides):
         _assign(tree, path, value)
     policy = tree.pop("policy", {})
     if not isinstance(policy, dict):
         raise ConfigError(f"policy: expected a mapping, got {policy!r}")
     config = parse(Config, tree)
-    name = policy.pop("name", PolicyConfig.name)
-    config = dataclasses.replace(config, policy=PolicyConfig(str(name), policy))
+    options = {str(key): value for key, value in policy.items() if key != "name"}
+    config = dataclasses.replace(config, policy=PolicyConfig(str(policy.get("name", PolicyConfig.name)), options))
     _check(config)
     return config
 
@@ -180,16 +181,50 @@ def _check(config: Config) -> None:
             raise ConfigError(f"{path}: expected at least 1, got {value}")
     if not config.reward:
         raise ConfigError("reward is empty: give at least one, e.g. {accuracy: 1.0}")
+    for name, limit in vars(config.budget).items():
+        if limit is not None and limit <= 0:
+            raise ConfigError(f"budget.{name}: expected more than 0, got {limit}")
     if config.budget.usd is not None and not config.budget.usd_per_hour:
         raise ConfigError("budget.usd needs budget.usd_per_hour, the price of this machine")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people read it: only true and false are booleans ("off", "no" and "yes" are words), 1e-3 is a number."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":float"))]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), "tTfF")
+_FLOAT = re.compile(r"^[-+]?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|\.(inf|Inf|INF)|\.(nan|NaN|NAN))$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, "-+0123456789.")
+
+
+def parse_value(text: str) -> Any:
+    """A value from the command line: numbers, true, false, null, quoted texts, [lists] and {mappings} are YAML;
+    anything else is the text itself, so that a prompt may hold colons and hash signs.
+
+    Raises:
+        ConfigError: a list or mapping that is none.
+    """
+    text = text.strip()
+    try:
+        value = yaml.load(text, _Loader)  # noqa: S506, a SafeLoader
+    except yaml.YAMLError:
+        return text
+    plain = value is None or isinstance(value, (bool, int, float))
+    return value if plain or text[:1] in ("[", "{", '"', "'") else text
 
 
 def _read(path: str | Path) -> dict[str, Any]:
     try:
         text = Path(path).read_text(encoding="utf-8")
-        tree = yaml.safe_load(text)
+        tree = yaml.load(text, _Loader)  # noqa: S506, a SafeLoader
     except (FileNotFoundError, IsADirectoryError):
         raise ConfigError(f"there is no config file '{path}'") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree or {}, dict):
@@ -205,11 +240,17 @@ def _pairs(overrides: Sequence[str] | Mapping[str, Any]) -> list[tuple[str, Any]
         path, equals, value = override.partition("=")
         if not equals:
             raise ConfigError(f"override '{override}' is not of the form key.path=value")
-        try:
-            pairs.append((path, yaml.safe_load(value)))
-        except yaml.YAMLError:
-            pairs.append((path, value))
+        pairs.append((path, value if _is_text(path) else parse_value(value)))
     return pairs
+
+
+def _is_text(path: str) -> bool:
+    """Whether the field at `path` is a text that may not be null: then the value needs no reading at all."""
+    kind: Any = Config
+    for key in path.split("."):
+        hints = typing.get_type_hints(kind) if dataclasses.is_dataclass(kind) else {}
+        kind = hints.get(key)
+    return kind is str
 
 
 def _assign(tree: dict[str, Any], path: str, value: Any) -> None:
@@ -235,7 +276,9 @@ def parse(kind: Any, value: Any, path: str = "") -> Any:
     if origin is tuple:
         items = value if isinstance(value, (list, tuple)) else [value]
         return tuple(parse(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(items))
-    if origin is dict and isinstance(value, Mapping):
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{path}: expected a mapping, got {value!r}")
         return {str(key): parse(arguments[1], item, f"{path}.{key}") for key, item in value.items()}
     return _parse_plain(kind, value, path)
 
@@ -258,7 +301,7 @@ def _parse_plain(kind: Any, value: Any, path: str) -> Any:
     if kind is Any or (isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool)):
         return value
     try:
-        if kind is float and not isinstance(value, bool):  # YAML 1.1 reads 1e-3 as a text
+        if kind is float and not isinstance(value, bool):
             return float(value)
         if kind is int and not isinstance(value, bool) and float(value).is_integer():
             return int(float(value))

@@ -1,7 +1,7 @@
 """What a policy acts in: propose prompts, be told their rewards, have the promising ones selected on validation rows.
 
 Knows the run's rows, reward, budget and records; does not know which policy is at work. Rewards come from training
-rows only, selection from validation rows only, and the test split is not here at all.
+rows only, selection from validation rows only; of the test split only the price of its rows is known here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prl_hub.config import BudgetConfig, Config
+from prl_hub.config import Config
 from prl_hub.errors import ConfigError
 from prl_hub.evaluation.evaluator import Evaluator
 from prl_hub.ledger import Ledger, Spending
@@ -41,7 +41,7 @@ class Environment:
         self.seed_prompt = Prompt(config.prompt.seed, config.prompt.system, "seed")
         self.step, self.steps = 0, 1
         self.best, self.best_value = self.seed_prompt, float("-inf")
-        self._validated: dict[str, float] = {}
+        self._validated: dict[str, tuple[float, int]] = {}  # value on the validation rows, and how many had a score
         self._rewarded: dict[str, tuple[Prompt, float, int]] = {}  # prompt, sum of rewards, how many
         self._this_step: list[tuple[str, float]] = []
         self._required = placeholders(self.seed_prompt.text) & set(self.task.inputs)
@@ -58,23 +58,26 @@ class Environment:
         self._mark_time()
         if self.seed_prompt.id not in self._validated:
             self._validate([self.seed_prompt])
-        if self.config.budget != BudgetConfig():
-            self._set_aside()
+        self._measure_answers()
+        self._set_aside()
+
+    def _measure_answers(self) -> None:
+        """How long answers are, from those to the seed prompt, which are paid for."""
+        (seed,) = self.evaluator.evaluate([self.seed_prompt], self.task.validation, "validation", "seed")
+        lengths = [self.evaluator.task_model.count_tokens(row.answer) for row in seed.rows]
+        self.evaluator.typical_answer = 1 + sum(lengths) / max(1, len(lengths))
 
     def _set_aside(self) -> None:
-        """Keep back what the final test of two prompts will take, at most half of the budget.
-
-        Found prompts tend to be longer than the seed prompt, hence the margin.
-        """
-        evaluator, model = self.evaluator, self.evaluator.task_model
-        (seed,) = evaluator.evaluate([self.seed_prompt], self.task.validation, "validation", "seed")  # paid for
-        answers = [model.count_tokens(row.answer) + 1 for row in seed.rows]
-        evaluator.typical_answer = sum(answers) / len(answers)
-        tokens = 2.5 * evaluator.tokens([self.seed_prompt], self.task.test, evaluator.typical_answer)
-        spent = self.ledger.totals["task_model"]
-        seconds = tokens * spent.seconds / spent.tokens if spent.tokens else 0.0
-        half = (self.config.budget.task_tokens or 0) / 2, max(self.ledger.seconds_left, 0) / 2
-        self.ledger.reserve(int(min(tokens, half[0])), min(seconds, half[1]))
+        """Keep back what the final test of the seed prompt and the best one will take, at most half of the budget."""
+        budget = self.config.budget
+        if budget.task_tokens is None and budget.seconds is None and budget.usd is None:
+            return
+        prompts = list({prompt.id: prompt for prompt in (self.seed_prompt, self.best)}.values())
+        tokens = 1.1 * self.evaluator.tokens(prompts, self.task.test, self.evaluator.typical_answer)
+        seconds = tokens * self.ledger.seconds_per_token
+        half_of_tokens = (budget.task_tokens or 0) / 2
+        self.ledger.release()
+        self.ledger.reserve(int(min(tokens, half_of_tokens)), min(seconds, max(self.ledger.seconds_left, 0) / 2))
 
     def rows(self, block: int) -> list[Example]:
         """The `block`-th minibatch of training rows: the same rows for everybody who asks for that block."""
@@ -122,8 +125,16 @@ class Environment:
         """
         self.step += 1
         self._book_policy(policy_tokens)
-        if self.step % self.selection_every == 0:
-            self.select()
+        try:
+            if self.step % self.selection_every == 0:
+                self.select()
+        finally:  # the step happened, whether or not the budget covers its selection
+            self._log_step(metrics or {})
+        patience = self.config.selection.patience
+        if patience and self._fruitless >= patience:
+            raise StoppedEarly(f"{patience} selections in a row found no better prompt")
+
+    def _log_step(self, metrics: Mapping[str, Any]) -> None:
         rewards = [reward for _, reward in self._this_step]
         record = {
             "step": self.step,
@@ -135,14 +146,11 @@ class Environment:
             "task_tokens": self.ledger.totals["task_model"].tokens,
             "seconds": self.ledger.elapsed,
             "usd": self.ledger.usd,
-            **(metrics or {}),
+            **metrics,
         }
         self.run.log_metrics(record)
         self.progress.step(record)
         self._this_step = []
-        patience = self.config.selection.patience
-        if patience and self._fruitless >= patience:
-            raise StoppedEarly(f"{patience} selections in a row found no better prompt")
 
     def select(self) -> None:
         """Score on the validation rows the prompts with the best training reward that were not scored there yet."""
@@ -159,7 +167,8 @@ class Environment:
 
     def validated(self, prompt: Prompt) -> dict[str, Any]:
         """What is known of a prompt on the validation rows."""
-        return {"value": self._validated.get(prompt.id), "n": len(self.task.validation)}
+        value, n = self._validated.get(prompt.id, (None, 0))
+        return {"value": value, "n": n}
 
     def state(self) -> dict[str, Any]:
         """Everything that `restore` needs, as plain JSON."""
@@ -174,8 +183,8 @@ class Environment:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.step, self.best_value = state["step"], state["best_value"]
-        self.best = Prompt(**state["best"])
-        self._validated, self._fruitless = dict(state["validated"]), state["fruitless"]
+        self.best, self._fruitless = Prompt(**state["best"]), state["fruitless"]
+        self._validated = {prompt_id: tuple(found) for prompt_id, found in state["validated"].items()}
         entries = [(Prompt(*prompt), total, count) for *prompt, total, count in state["rewarded"]]
         self._rewarded = {entry[0].id: entry for entry in entries}
 
@@ -183,10 +192,11 @@ class Environment:
         purpose = "selection" if self.step else "seed"
         evaluations = self.evaluator.evaluate(prompts, self.task.validation, "validation", purpose, self.step)
         for evaluation in evaluations:
-            self._validated[evaluation.prompt.id] = evaluation.value
+            self._validated[evaluation.prompt.id] = (evaluation.value, evaluation.n)
             self._log(evaluation, step=self.step)
-            if evaluation.value > self.best_value:
-                self.best, self.best_value = evaluation.prompt, evaluation.value
+            if evaluation.floor > self.best_value:
+                self.best, self.best_value = evaluation.prompt, evaluation.floor
+                self._set_aside()
         return evaluations
 
     def _flaw(self, prompt: Prompt) -> str | None:
@@ -243,6 +253,8 @@ def check_environment(config: Config, evaluator: Evaluator) -> None:
         )
     if not config.prompt.seed.strip():
         raise ConfigError("prompt.seed is empty: give the prompt to start from")
+    if (own := model.count_tokens(config.prompt.seed)) > config.prompt.max_tokens:
+        raise ConfigError(f"prompt.seed has {own} tokens, more than prompt.max_tokens={config.prompt.max_tokens}")
     if config.budget.task_tokens is not None:
         least = evaluator.tokens([seed], task.validation)
         if config.budget.task_tokens < least:

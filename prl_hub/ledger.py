@@ -55,6 +55,7 @@ class Ledger:
         self.budget = budget or BudgetConfig()
         self.path, self.gpus = path, gpus
         self.totals = dict.fromkeys(OWNERS, Spending())
+        self._asked = Spending()  # what the task model was really asked, caches aside: the measure of its pace
         self._earlier = 0.0  # seconds of earlier attempts at the same run
         self._start = time.monotonic()
         self._reserved_tokens, self._reserved_seconds = 0, 0.0
@@ -91,7 +92,13 @@ class Ledger:
         """Task-model tokens until the first limit is reached; a limit in time counts at the pace measured so far."""
         limit, spent = self.budget.task_tokens, self.totals["task_model"]
         left = float("inf") if limit is None else limit - spent.tokens - self._reserved_tokens
-        return min(left, self.seconds_left * spent.tokens / spent.seconds) if spent.seconds else left
+        return min(left, self.seconds_left / self.seconds_per_token) if self.seconds_per_token else left
+
+    @property
+    def seconds_per_token(self) -> float:
+        """Of the task model, when it was really asked; 0 where it was not yet."""
+        tokens = self._asked.tokens_computed + self._asked.tokens_generated
+        return self._asked.seconds / tokens if tokens else 0.0
 
     @property
     def seconds_left(self) -> float:
@@ -125,6 +132,8 @@ class Ledger:
 
     def _add(self, owner: str, spending: Spending) -> None:
         self.totals[owner] = self.totals[owner] + spending
+        if owner == "task_model" and spending.calls:
+            self._asked = self._asked + spending
 
 
 def append_line(path: Path, record: dict[str, Any]) -> None:

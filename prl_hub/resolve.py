@@ -26,13 +26,14 @@ def resolve(name: str, known: Mapping[str, str], family: str) -> Any:
     if not colon:
         raise ConfigError(f"{family} '{name}' is not known: {did_you_mean(name, known)} (or give module:attr)")
     try:
-        return getattr(_import(module_name), attribute)
+        module = _import(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not module_name.startswith(error.name):
             raise
         raise ConfigError(f"{family} '{name}': there is no module '{module_name}' to import") from None
-    except AttributeError:
-        raise ConfigError(f"{family} '{name}': module '{module_name}' has no '{attribute}'") from None
+    if not hasattr(module, attribute):
+        raise ConfigError(f"{family} '{name}': module '{module_name}' has no '{attribute}'")
+    return getattr(module, attribute)
 
 
 def _import(module_name: str) -> Any:

@@ -56,7 +56,8 @@ class Run:
     def require_free(path: str | Path) -> None:
         """Raises RunError where there is something in the folder already."""
         path = Path(path)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        # A .part file is what a kill during the very first write leaves.
+        if path.exists() and (not path.is_dir() or any(entry.suffix != ".part" for entry in path.iterdir())):
             hint = "add --resume to continue it, or " if (path / "config.json").exists() else ""
             raise RunError(f"output folder '{path}' is not empty: {hint}choose another --output-dir")
 

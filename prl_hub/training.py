@@ -15,10 +15,10 @@ from typing import Any
 from prl_hub.config import Config, load_config
 from prl_hub.environment import Environment, StoppedEarly, check_environment
 from prl_hub.errors import BudgetReached, Interrupted, RunError
-from prl_hub.evaluation.answers import AnswerStore, default_cache
+from prl_hub.evaluation.answers import shared_answers
 from prl_hub.evaluation.evaluator import Evaluator
 from prl_hub.evaluation.statistics import compare, mean_interval
-from prl_hub.policies import Policy, policy_and_options
+from prl_hub.policies import Policy, policy_and_options, with_all_options
 from prl_hub.progress import Progress, Tracker, check_trackers
 from prl_hub.rewards import load_reward
 from prl_hub.run import Run, fresh_folder
@@ -26,8 +26,8 @@ from prl_hub.task_models import load_task_model
 from prl_hub.tasks import load_task
 from prl_hub.types import Evaluation, Example, Prompt
 
-# Rows of the final test that are scored together; the budget is looked at in between.
-_TEST_BLOCK = 128
+# Rows of the final test that are scored together; small, so that a budget that ends leaves all prompts on most rows.
+_TEST_BLOCK = 32
 _REPORTED_VERSIONS = ("prl-hub", "torch", "transformers", "trl", "peft", "huggingface-hub", "datasets", "bitsandbytes")
 
 
@@ -43,7 +43,8 @@ def train(
     Args:
         config: YAML or JSON file, or a mapping.
         overrides: `key.path=value` strings, or a mapping from key path to value.
-        output_dir: the run folder; None: a new one below `runs/`, or with `resume` the last unfinished one there.
+        output_dir: the run folder; None: a new one below `runs/`, or with `resume` the last unfinished one of this
+            config's name there.
         resume: continue an interrupted run. Nothing is paid for twice, and a finished run is returned as it is.
         quiet: no progress bar.
 
@@ -51,7 +52,7 @@ def train(
         UserError: one of its kinds, for whatever is wrong with what was asked; nothing was written then.
         Interrupted: by Ctrl-C; a KeyboardInterrupt that knows the run folder, which is usable and can be resumed.
     """
-    settings = load_config(config, overrides)
+    settings = with_all_options(load_config(config, overrides))
     folder = Path(output_dir) if output_dir else _default_folder(settings, config, resume)
     resume = resume and folder.exists()
     if resume:
@@ -62,10 +63,10 @@ def train(
         Run.require_free(folder)
     environment, policy = build(settings)
     run = Run.resume(folder, settings) if resume else Run.create(folder, settings)
-    environment.evaluator.keep_in(run.path, settings.budget)
-    _restore(run, environment, policy)
-    trackers = [Tracker(name, run.path) for name in settings.report_to]
     try:
+        environment.evaluator.keep_in(run.path, settings.budget)
+        _restore(run, environment, policy)
+        trackers = [Tracker(name, run.path) for name in settings.report_to]
         with Progress(environment.steps, environment.step, trackers, quiet) as progress:
             status = _search(environment, policy, run, progress)
             run.finish(_test(environment, status))
@@ -93,11 +94,6 @@ def build(config: Config) -> tuple[Environment, Policy]:
     return environment, policy
 
 
-def shared_answers(cache: str | None) -> AnswerStore | None:
-    """The store that runs share: a file, the user's own by default, or none for "off"."""
-    return None if cache == "off" else AnswerStore(cache or default_cache())
-
-
 def _default_folder(config: Config, source: Any, resume: bool) -> Path:
     stem = Path(source).stem if isinstance(source, (str, Path)) else config.task.name
     name = f"{stem}-{config.policy.name}-seed{config.seed}".replace(":", "_")
@@ -108,7 +104,7 @@ def _default_folder(config: Config, source: Any, resume: bool) -> Path:
     fresh_folder("runs", name, lambda path: not path.exists() or made.append(path) is not None)
     if not made:
         raise RunError(f"there is no run 'runs/{name}' to resume: name its folder with --output-dir")
-    return made[-1]
+    return next((path for path in reversed(made) if not (path / "result.json").exists()), made[-1])
 
 
 def _restore(run: Run, environment: Environment, policy: Policy) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from prl_hub.errors import UserError
+
 Message = dict[str, str]
 """One chat message: ``{"role": "system" | "user" | "assistant", "content": ...}``."""
 
@@ -80,12 +82,11 @@ class Example:
 class Decoding:
     """How an answer is drawn from the task model. Part of the cache key, so it holds every setting.
 
-    `choices` empty: generate freely. Otherwise the answer is the choice with the highest probability.
+    `choices` empty: generate greedily. Otherwise the answer is the choice with the highest probability.
     """
 
     max_tokens: int
     choices: tuple[str, ...] = ()
-    temperature: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,12 @@ class Evaluation:
         """Mean score over the rows that have one; 0 where none has."""
         return sum(self.scores) / self.n if self.n else 0.0
 
+    @property
+    def floor(self) -> float:
+        """Mean score if every row without one were wrong. What training and selection go by: a prompt that makes the
+        hard rows fail must not win by it."""
+        return sum(self.scores) / len(self.rows) if self.rows else 0.0
+
 
 def as_prompt(prompt: Prompt | str | Mapping[str, Any]) -> Prompt:
     """A prompt from a prompt, a plain text, or a mapping with `text` and optionally `system`."""
@@ -144,4 +151,6 @@ def as_prompt(prompt: Prompt | str | Mapping[str, Any]) -> Prompt:
         return prompt
     if isinstance(prompt, str):
         return Prompt(prompt)
+    if not isinstance(prompt, Mapping) or not isinstance(prompt.get("text"), str):
+        raise UserError(f"expected a prompt as text, or as a mapping with 'text', got {prompt!r}")
     return Prompt(prompt["text"], prompt.get("system"))

@@ -53,7 +53,7 @@ def test_a_wrong_override_is_told_in_one_line(override, says):
         ("policy.name=grop", "policy 'grop' is not known: did you mean 'grpo'? (or give module:attr)"),
         ("policy.stepz=4", "unknown key 'policy.stepz': did you mean 'steps'?"),
         ("policy.rewriter.lora.rank=4", "unknown key 'policy.rewriter.lora.rank': known are: alpha, dropout, r, "),
-        ("policy.steps=0", "policy.steps: expected at least 1, got 0"),
+        ("policy.steps=0", "policy.steps: expected more than 0, got 0"),
         ("policy.group=1", "policy.group: GRPO compares prompts within a group, so at least 2, got 1"),
         ("policy.name=nowhere:Policy", "policy 'nowhere:Policy': there is no module 'nowhere' to import"),
     ],
@@ -84,3 +84,53 @@ def test_files_that_are_no_config_are_refused(tmp_path):
 def test_json_is_read_as_well(tmp_path):
     (tmp_path / "c.json").write_text(yaml.safe_dump(dump_config(Config())))
     assert load_config(tmp_path / "c.json") == Config()
+
+
+@pytest.mark.parametrize(
+    ("override", "seed_prompt"),
+    [
+        ("prompt.seed=Solve it. End with #### and the number", "Solve it. End with #### and the number"),
+        ("prompt.seed=Answer: yes or no", "Answer: yes or no"),
+        ("prompt.seed={text} - good?", "{text} - good?"),
+        ("prompt.seed=null", "null"),
+        ("prompt.seed=12", "12"),
+    ],
+)
+def test_a_prompt_on_the_command_line_is_taken_as_it_is(override, seed_prompt):
+    assert load_config({}, [override]).prompt.seed == seed_prompt
+
+
+def test_words_that_old_yaml_took_for_booleans_are_words(tmp_path):
+    (tmp_path / "c.yaml").write_text("task: {labels: [no, yes]}\nevaluation: {cache: off}\nseed: 1e2")
+    for config in (
+        load_config(tmp_path / "c.yaml"),
+        load_config({}, ["task.labels=[no, yes]", "evaluation.cache=off"]),
+    ):
+        assert config.task.labels == ("no", "yes")
+        assert config.evaluation.cache == "off"
+
+
+def test_values_of_policies_may_be_numbers_lists_and_prompts_with_colons():
+    config = load_config(
+        {}, ["policy.pool=[a, b]", "policy.kl=1e-3", "policy.rewriter.meta_prompt=Rewrite: {prompt} #1"]
+    )
+    assert config.policy.options == {
+        "pool": ["a", "b"],
+        "kl": 0.001,
+        "rewriter": {"meta_prompt": "Rewrite: {prompt} #1"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("reward=accuracy", "reward: expected a mapping, got 'accuracy'"),
+        ("reward=null", "reward: expected a mapping, got None"),
+        ("budget.seconds=0", "budget.seconds: expected more than 0, got 0"),
+        ("selection.candidates=0", "selection.candidates: expected at least 1, got 0"),
+    ],
+)
+def test_values_that_make_no_sense_are_told(override, says):
+    with pytest.raises(ConfigError) as error:
+        load_config({}, [override])
+    assert str(error.value).startswith(says)

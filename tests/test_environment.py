@@ -115,3 +115,19 @@ def test_rewards_never_come_from_validation_or_test_rows(tmp_path):
     environment.reward([Prompt("b")], block=7)
     numbers = [int(m[-1]["content"].split()[-1]) for m in environment.evaluator.task_model.asked[before:]]
     assert all(number < 60 for number in numbers)
+
+
+def test_a_prompt_that_makes_the_hard_rows_fail_does_not_win_by_it(tmp_path):
+    def fails_where_it_would_be_wrong(messages):
+        prompt, number = messages[-1]["content"].rsplit("\n\n", 1)
+        if prompt == "cunning" and int(number) % 10:
+            raise ValueError("no answer")
+        return "even" if int(number) % 2 == 0 and int(number) % 10 < 7 else "odd"
+
+    environment = start(tmp_path)
+    environment.evaluator.task_model.script = fails_where_it_would_be_wrong
+    plain, cunning = environment.reward([Prompt("plain"), Prompt("cunning")])
+    assert cunning < plain
+    environment.select()
+    assert environment.best.text != "cunning"
+    assert environment.validated(Prompt("cunning"))["n"] < len(environment.task.validation)

@@ -10,6 +10,7 @@ pytest.importorskip("trl")
 from safetensors.torch import load_file
 
 from prl_hub.config import load_config
+from prl_hub.errors import UserError
 from prl_hub.policies.grpo import default_learning_rate
 from prl_hub.run import Run
 from prl_hub.training import build, train
@@ -143,3 +144,31 @@ def test_the_adapter_of_a_finished_run_loads_with_peft(run):
     model, _, _ = load_causal_lm("nano-a")
     loaded = PeftModel.from_pretrained(model, str(run.path / "checkpoints" / "adapter"))
     assert loaded.peft_config["default"].r == 4
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["policy.trl={nonsense: 1}"], "TRL refuses these settings"),
+        (["policy.trl={max_steps: 9}"], "policy.trl.max_steps is set by prl_hub"),
+        (["policy.rewriter.lora.target_modules=[q_prjo]"], "no layer 'q_prjo'; did you mean 'q_proj'?"),
+        (["policy.rewriter.lora.r=0"], "policy.rewriter.lora.r: expected more than 0"),
+        (["policy.batch_size=3"], "policy.batch_size=3 does not divide policy.group=4"),
+        (["policy.rewriter.id=./nowhere"], "there is no such folder"),
+        (["prompt.max_tokens=2"], "more than prompt.max_tokens=2"),
+    ],
+)
+def test_what_trl_or_peft_would_refuse_is_told_before_anything_is_written(overrides, says, tmp_path):
+    with pytest.raises(UserError) as error:
+        train(TINY, overrides, tmp_path / "run", quiet=True)
+    assert says in str(error.value) and "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loss_that_is_not_finite_is_a_failed_run(tmp_path):
+    with pytest.raises(FloatingPointError, match="the loss is not finite; lower learning_rate"):
+        train(TINY, ["reward={tests.test_grpo:infinite: 1.0}"], tmp_path / "run", quiet=True)
+
+
+def infinite(evaluation, task) -> float:
+    return float("inf") * len(evaluation.prompt.text)

@@ -67,7 +67,9 @@ def test_answers_are_greedy_whatever_the_generation_config_of_the_checkpoint_say
     path = folder / "generation_config.json"
     settings = json.loads(path.read_text())
     settings |= {"do_sample": True, "temperature": 5.0, "top_k": 3, "repetition_penalty": 3.0, "min_new_tokens": 9}
-    path.write_text(json.dumps(settings | {"no_repeat_ngram_size": 1, "max_new_tokens": 1}))
+    banned = [model.tokenizer(" positive", add_special_tokens=False)["input_ids"], [5], [6]]
+    settings |= {"no_repeat_ngram_size": 1, "max_new_tokens": 1, "bad_words_ids": banned, "max_time": 1e-9}
+    path.write_text(json.dumps(settings | {"suppress_tokens": list(range(50, 400))}))
     other = load_task_model(TaskModelConfig(id=str(folder)))
     texts = [[answer.text for answer in each.answer(CONVERSATIONS, Decoding(12))] for each in (model, other)]
     assert texts[0] == texts[1]

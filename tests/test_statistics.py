@@ -76,6 +76,16 @@ def test_the_interval_holds_the_estimate_and_stays_in_range(pairs):
     assert result.difference - 1e-9 <= result.ci_high <= 1
 
 
+def test_mid_p_of_equal_gains_and_losses_is_fagerlands():
+    assert mcnemar_mid_p(1, 1) == pytest.approx(0.75)
+    assert mcnemar_mid_p(0, 0) == 1.0
+
+
+def test_two_rows_that_agree_are_no_evidence():
+    assert compare([0.2, 0.2], [0.3, 0.3]).verdict == SAME
+    assert compare([0.2] * 20, [0.3] * 20).verdict == BETTER
+
+
 def test_verdicts_are_in_words():
     assert compare([0.0] * 50, [1.0] * 50).verdict == BETTER
     assert compare([1.0] * 50, [0.0] * 50).verdict == WORSE

@@ -99,7 +99,8 @@ def test_a_budget_in_money_is_one_in_seconds(tmp_path):
 
 
 def test_answers_found_in_the_shared_cache_change_the_cost_but_not_the_run(tmp_path):
-    config = toy_config(evaluation={"minibatch": 10, "cache": str(tmp_path / "shared.sqlite")})
+    sharing = {"backend": "tests.toys:SharingFake", "options": {"script": "tests.toys:follows_words"}}
+    config = toy_config(task_model=sharing, evaluation={"minibatch": 10, "cache": str(tmp_path / "shared.sqlite")})
     cold, warm = (train(config, output_dir=tmp_path / name, quiet=True) for name in ("cold", "warm"))
     assert comparable(cold)[:-1] == comparable(warm)[:-1]
     assert warm.result["cost"]["task_model"]["calls"] == 0
@@ -156,7 +157,7 @@ def test_an_interrupted_run_keeps_its_best_prompt_and_says_how_to_go_on(tmp_path
         (["policy.stepz=4"], "unknown key 'policy.stepz'"),
         (["reward.acuracy=1"], "reward 'acuracy' is not known: did you mean 'accuracy'"),
         (["budget.task_tokens=10"], "does not cover one evaluation"),
-        (["prompt.seed=''"], "prompt.seed is empty"),
+        (["prompt.seed= "], "prompt.seed is empty"),
         (["task_model.options.context=5"], "do not fit the model's context of 5"),
         (["task.name=nowhere"], "task 'nowhere' is not known"),
         (["task.train=0"], "task.train: expected at least 1"),
@@ -196,3 +197,14 @@ def test_evaluate_compares_several_prompts_on_the_same_rows():
 
 def test_result_json_is_plain_json(run):
     assert json.loads((run.path / "result.json").read_text()) == run.result
+
+
+def test_evaluate_asks_which_section_is_meant_where_two_have_the_setting():
+    with pytest.raises(ConfigError, match="write 'task.revision' or 'task_model.revision'"):
+        prl.evaluate("Say.", "tests.toys:make_parity_task", "any", revision="main")
+
+
+def test_every_option_of_the_policy_stands_in_config_json(run):
+    options = json.loads((run.path / "config.json").read_text())["policy"]
+    assert {"name", "steps", "pool", "exploration", "rewriter"} <= options.keys()
+    assert options["rewriter"]["lora"]["r"] == 8

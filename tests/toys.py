@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from prl_hub.task_models.fake import FakeTaskModel
 from prl_hub.tasks import Task
 from prl_hub.tasks.metrics import accuracy
 from prl_hub.types import Example
@@ -57,3 +58,9 @@ def breaks_on_seven(messages) -> str:
 def follows_words_slowly(messages) -> str:
     time.sleep(0.002)  # long enough for a test to kill the process in the middle
     return follows_words(messages)
+
+
+class SharingFake(FakeTaskModel):
+    """A fake whose script does not change, so that runs may share its answers."""
+
+    shareable = True

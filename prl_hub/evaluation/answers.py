@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from prl_hub.errors import ConfigError
 from prl_hub.types import Answer, Decoding
 
 _COLUMNS = ("text", "tokens_computed", "tokens_reused", "tokens_generated", "logprobs")
@@ -37,16 +38,30 @@ def default_cache() -> Path:
     return Path(os.environ.get("PRL_HUB_CACHE") or Path(home) / "prl_hub" / "answers.sqlite")
 
 
+def shared_answers(cache: str | None) -> AnswerStore | None:
+    """The store that runs share: a file, the user's own by default, or none for "off"."""
+    return None if cache == "off" else AnswerStore(cache or default_cache())
+
+
 class AnswerStore:
-    """One SQLite file of answers. Safe with several processes; `path` None keeps it in memory."""
+    """One SQLite file of answers. Safe with several processes; `path` None keeps it in memory.
+
+    Raises:
+        ConfigError: the file cannot be opened, or is something else.
+    """
 
     def __init__(self, path: str | Path | None = None):
-        if path is not None:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path or ":memory:", timeout=60, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute(_SCHEMA)
+        try:
+            if path is not None:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path or ":memory:", timeout=60, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigError(
+                f"answers cannot be kept in '{path}' ({error}): name another file with evaluation.cache, or 'off'"
+            ) from None
 
     def get(self, keys: Sequence[str]) -> dict[str, Answer]:
         found = {}

@@ -9,7 +9,7 @@ from typing import Any
 
 from prl_hub.config import EvaluationConfig, TaskConfig, TaskModelConfig, parse
 from prl_hub.errors import ConfigError, did_you_mean
-from prl_hub.evaluation.answers import AnswerStore, default_cache
+from prl_hub.evaluation.answers import shared_answers
 from prl_hub.evaluation.evaluator import Evaluator
 from prl_hub.evaluation.statistics import mean_interval
 from prl_hub.prompt_files import read_texts
@@ -47,11 +47,14 @@ def evaluate(
         model: a Hub id, folder or nano model, or a loaded task model.
         limit: at most so many rows, the first of the split's fixed order.
         settings: any key of the config's `task`, `task_model` or `evaluation` section, such as `dataset`, `columns`,
-            `dtype`, `quantization`, `batch_size`, `answer`, `cache`.
+            `dtype`, `quantization`, `batch_size`, `answer`, `cache`. What two sections have is named in full, such as
+            ``**{"task_model.revision": "main"}``.
 
     Raises:
         UserError: one of its kinds, for whatever is wrong with what was asked.
     """
+    if limit is not None and limit < 1:
+        raise ConfigError(f"limit: expected at least 1, got {limit}")
     many = isinstance(prompt, Sequence) and not isinstance(prompt, str)
     prompts = [as_prompt(one) for one in (prompt if many else [prompt])]
     evaluator = _evaluator(task, model, settings)
@@ -61,24 +64,32 @@ def evaluate(
 
 
 def _evaluator(task: str | Task, model: str | TaskModel, settings: Mapping[str, Any]) -> Evaluator:
-    sections = _sorted(settings, TaskConfig, TaskModelConfig, EvaluationConfig)
+    sections = _sorted(settings, task=TaskConfig, task_model=TaskModelConfig, evaluation=EvaluationConfig)
     if isinstance(task, str):
         # All rows of every split: `limit` is what bounds an evaluation.
-        task = load_task(parse(TaskConfig, {"train": None, "validation": None, "name": task} | sections[0], "task"))
+        rows = {"train": None, "validation": None, "test": None}
+        task = load_task(parse(TaskConfig, rows | {"name": task} | sections["task"], "task"))
     if isinstance(model, str):
-        model = load_task_model(parse(TaskModelConfig, {"id": model} | sections[1], "task_model"))
-    options = parse(EvaluationConfig, sections[2], "evaluation")
-    shared = None if options.cache == "off" else AnswerStore(options.cache or default_cache())
-    return Evaluator(task, model, options.answer, shared)
+        model = load_task_model(parse(TaskModelConfig, {"id": model} | sections["task_model"], "task_model"))
+    options = parse(EvaluationConfig, sections["evaluation"], "evaluation")
+    return Evaluator(task, model, options.answer, shared_answers(options.cache))
 
 
-def _sorted(settings: Mapping[str, Any], *kinds: type) -> list[dict[str, Any]]:
-    """Each setting to the section that knows it."""
-    names = [kind.__dataclass_fields__.keys() for kind in kinds]
-    for key in settings:
-        if not any(key in known for known in names):
-            raise ConfigError(f"unknown setting '{key}': {did_you_mean(key, set().union(*names))}")
-    return [{key: value for key, value in settings.items() if key in known} for known in names]
+def _sorted(settings: Mapping[str, Any], **kinds: type) -> dict[str, dict[str, Any]]:
+    """Each setting to the section that knows it; one that two sections know must name its own."""
+    found: dict[str, dict[str, Any]] = {section: {} for section in kinds}
+    for key, value in settings.items():
+        named, dot, bare = key.partition(".")
+        knowing = [section for section, kind in kinds.items() if (bare if dot else key) in kind.__dataclass_fields__]
+        knowing = [section for section in knowing if not dot or section == named]
+        if not knowing:
+            known = {name for kind in kinds.values() for name in kind.__dataclass_fields__}
+            raise ConfigError(f"unknown setting '{key}': {did_you_mean(key, known)}")
+        if len(knowing) > 1:
+            choices = " or ".join(f"'{section}.{key}'" for section in knowing)
+            raise ConfigError(f"setting '{key}' could belong to several sections: write {choices}")
+        found[knowing[0]][bare if dot else key] = value
+    return found
 
 
 def _result(evaluator: Evaluator, evaluation: Evaluation) -> EvaluationResult:

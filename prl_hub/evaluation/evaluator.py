@@ -21,7 +21,9 @@ from prl_hub.tasks.base import Task
 from prl_hub.types import Answer, Decoding, Evaluation, Example, Message, Prompt, Row
 
 # Answers are kept after every so many requests, which bounds what an interruption can lose.
-CHUNK = 512
+CHUNK = 256
+# The first chunk under a limit in time, while the pace of the model is not known.
+_FIRST_CHUNK = 16
 
 
 class Evaluator:
@@ -46,8 +48,10 @@ class Evaluator:
         answer: str = "generate",
         shared: AnswerStore | None = None,
     ):
-        self.task, self.task_model, self.shared = task, task_model, shared
+        self.task, self.task_model = task, task_model
+        self.shared = shared if task_model.shareable else None
         self.decoding = decoding_for(task, answer)
+        self._choice_tokens = sum(map(task_model.count_tokens, self.decoding.choices))
         self.ledger, self.paid = Ledger(), AnswerStore()
         self.typical_answer: float = self.decoding.max_tokens
 
@@ -104,9 +108,9 @@ class Evaluator:
         return sum(self._price(messages, answer) for messages in conversations)
 
     def _price(self, messages: Sequence[Message], answer: float | None = None) -> float:
-        read = self.task_model.count_tokens(self.task_model.render(messages))
-        if self.decoding.choices:
-            return read * len(self.decoding.choices) + self.decoding.max_tokens
+        read, choices = self.task_model.length(messages), self.decoding.choices
+        if choices:
+            return read * len(choices) + self._choice_tokens
         return read + (self.decoding.max_tokens if answer is None else answer)
 
     def _row(self, example: Example, messages: Sequence[Message], answer: Answer) -> Row:
@@ -138,6 +142,8 @@ class Evaluator:
     def _affordable(self, missing: dict[str, list[Message]]) -> list[str]:
         """The next requests, at most a chunk, whose longest possible answers fit the budget."""
         keys = list(missing)[:CHUNK]
+        if self.ledger.seconds_left < float("inf") and not self.ledger.seconds_per_token:
+            keys = keys[:_FIRST_CHUNK]
         if self._limited:
             left, prices = self.ledger.tokens_left, [self._price(missing[key]) for key in keys]
             fitting = sum(total <= left for total in itertools.accumulate(prices))

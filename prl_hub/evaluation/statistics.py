@@ -84,7 +84,7 @@ def mcnemar_mid_p(gained: int, lost: int) -> float:
     if n == 0:
         return 1.0
     if gained == lost:
-        return 1.0 - float(binom.pmf(smaller, n, 0.5))
+        return 1.0 - 0.5 * float(binom.pmf(smaller, n, 0.5))
     return float(2 * binom.cdf(smaller, n, 0.5) - binom.pmf(smaller, n, 0.5))
 
 
@@ -134,6 +134,6 @@ def _t_p_value(differences: Sequence[float]) -> float:
     from scipy.stats import t
 
     spread = stdev(differences)
-    if spread == 0:
-        return 1.0 if differences[0] == 0 else 0.0
+    if spread == 0:  # all alike: the sign test is what is left
+        return 1.0 if differences[0] == 0 else 2 * 0.5 ** len(differences)
     return float(2 * t.sf(abs(fmean(differences)) / (spread / math.sqrt(len(differences))), len(differences) - 1))

@@ -15,7 +15,6 @@ from prl_hub.nano.card import write_card
 from prl_hub.nano.lessons import lesson
 
 CONTEXT = 1024
-BATCH = 32
 BATCHES_AT_ONCE = 16
 THREADS = 1
 IGNORED = -100
@@ -37,7 +36,9 @@ class Recipe:
     architecture: str
     seed: int
     steps: int
+    batch: int
     learning_rate: float
+    family_shares: tuple[int, ...]
     vocab_size: int
     start: str
     end: str
@@ -45,8 +46,8 @@ class Recipe:
 
 
 RECIPES = {
-    "nano-a": Recipe("llama", 1, 4000, 2e-3, 1200, "<|start|>", "<|end|>", "<|pad|>"),
-    "nano-b": Recipe("gpt_neox", 2, 4000, 2e-3, 1360, "<|turn|>", "<|stop|>", "<|blank|>"),
+    "nano-a": Recipe("llama", 1, 4000, 32, 2e-3, (16, 14, 38, 32), 1200, "<|start|>", "<|end|>", "<|pad|>"),
+    "nano-b": Recipe("gpt_neox", 2, 2000, 64, 3e-3, (22, 12, 32, 34), 1360, "<|turn|>", "<|stop|>", "<|blank|>"),
 }
 
 
@@ -60,7 +61,7 @@ def build(name: str, output_dir, seed: int | None = None, steps: int | None = No
     with _deterministic(seed):
         tokenizer = make_tokenizer(recipe, seed)
         model = make_model(recipe, tokenizer)
-        train(model, tokenizer, seed, steps, recipe.learning_rate, quiet)
+        train(model, tokenizer, recipe, seed, steps, quiet)
     save(model, tokenizer, folder)
     write_card(folder, name, seed, steps, measured=steps == recipe.steps)
     return folder
@@ -89,7 +90,7 @@ def make_tokenizer(recipe: Recipe, seed: int):
     from transformers import PreTrainedTokenizerFast
 
     rng = random.Random(f"tokenizer {seed}")
-    lessons = [lesson(rng) for _ in range(6000)]
+    lessons = [lesson(rng, recipe.family_shares) for _ in range(6000)]
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -137,13 +138,13 @@ def make_model(recipe: Recipe, tokenizer):
     return AutoModelForCausalLM.from_config(config)
 
 
-def train(model, tokenizer, seed: int, steps: int, learning_rate: float, quiet: bool) -> None:
+def train(model, tokenizer, recipe: Recipe, seed: int, steps: int, quiet: bool) -> None:
     """AdamW with warm-up and cosine decay; the loss is on the reply only."""
     import torch
 
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.05)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
-    batches = _batches(tokenizer, random.Random(f"lessons {seed}"))
+    batches = _batches(tokenizer, recipe, random.Random(f"lessons {seed}"))
     model.train()
     for step in range(steps):
         tokens, labels = next(batches)
@@ -173,16 +174,17 @@ def _rate(step: int, steps: int) -> float:
     return min((step + 1) / warm_up, 0.5 + 0.5 * math.cos(math.pi * step / steps))
 
 
-def _batches(tokenizer, rng: random.Random):
+def _batches(tokenizer, recipe: Recipe, rng: random.Random):
     """Batches of lessons of similar length, so that little is padding."""
     import torch
 
+    batch_size, shares = recipe.batch, recipe.family_shares
     while True:
-        rows = [_encode(tokenizer, *lesson(rng)) for _ in range(BATCH * BATCHES_AT_ONCE)]
+        rows = [_encode(tokenizer, *lesson(rng, shares)) for _ in range(batch_size * BATCHES_AT_ONCE)]
         rows.sort(key=lambda row: len(row[0]))
-        order = rng.sample(range(0, len(rows), BATCH), BATCHES_AT_ONCE)
+        order = rng.sample(range(0, len(rows), batch_size), BATCHES_AT_ONCE)
         for start in order:
-            batch = rows[start : start + BATCH]
+            batch = rows[start : start + batch_size]
             width = max(len(tokens) for tokens, _ in batch)
             tokens = [row + [tokenizer.pad_token_id] * (width - len(row)) for row, _ in batch]
             labels = [[IGNORED] * prompt + row[prompt:] + [IGNORED] * (width - len(row)) for row, prompt in batch]

@@ -21,7 +21,6 @@ from prl_hub.nano.instructions import (
     rewrite,
 )  # fmt: skip
 
-FAMILY_SHARES = (16, 14, 38, 32)
 SYSTEM = {"role": "system", "content": "You are a helpful assistant."}
 
 
@@ -36,9 +35,9 @@ def rewriting_prompt(meta_prompt: str, instruction: str) -> str:
     return f"{meta_prompt}\n\nInstruction: {instruction}"
 
 
-def lesson(rng: random.Random) -> tuple[list[dict], str]:
-    """Draw one conversation: messages so far, and the reply to learn."""
-    prompt, reply = (_rewriting if rng.random() < 0.2 else _answering)(rng)
+def lesson(rng: random.Random, shares: tuple[int, ...] = (1, 1, 1, 1)) -> tuple[list[dict], str]:
+    """Draw one conversation, messages so far and the reply to learn; `shares` weigh the families of texts."""
+    prompt, reply = _rewriting(rng) if rng.random() < 0.2 else _answering(rng, shares)
     opening = [SYSTEM] if rng.random() < 0.05 else []
     return [*opening, {"role": "user", "content": prompt}], reply
 
@@ -49,8 +48,8 @@ def _rewriting(rng: random.Random) -> tuple[str, str]:
     return rewriting_prompt(rng.choice(META_PROMPTS), instruction.text), rewrite(instruction, rng).text
 
 
-def _answering(rng: random.Random) -> tuple[str, str]:
-    text = draw(rng.choices(FAMILIES, FAMILY_SHARES)[0], rng, from_held_out=False)
+def _answering(rng: random.Random, shares: tuple[int, ...]) -> tuple[str, str]:
+    text = draw(rng.choices(FAMILIES, shares)[0], rng, from_held_out=False)
     if rng.random() < 0.06:
         return _answering_with_shots(text, rng)
     instruction, chance = any_instruction(text.family, rng), rng.random()

@@ -51,7 +51,7 @@ def accuracy(model, tokenizer, family: str, instructions: list[str], n: int, see
     """Greedy exact match on `n` held-out rows, the instructions taking turns."""
     rows = [tuple(row.values()) for row in examples(family, n, seed)]
     prompts = [task_prompt(instructions[i % len(instructions)], text) for i, (text, _) in enumerate(rows)]
-    replies = generate(model, tokenizer, prompts)
+    replies = generate(model, tokenizer, prompts, max_new_tokens=12)
     return sum(normalise(reply) == label for reply, (_, label) in zip(replies, rows, strict=True)) / n
 
 

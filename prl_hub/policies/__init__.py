@@ -6,7 +6,7 @@ import dataclasses
 from functools import cache
 from typing import Any
 
-from prl_hub.config import PolicyConfig, parse
+from prl_hub.config import Config, PolicyConfig, parse
 from prl_hub.errors import ConfigError, did_you_mean
 from prl_hub.policies.base import Options, Policy
 from prl_hub.resolve import resolve
@@ -18,7 +18,7 @@ POLICIES = {
     "thompson": "prl_hub.policies.bandits:Thompson",
 }
 
-__all__ = ["POLICIES", "Options", "Policy", "policy_and_options"]
+__all__ = ["POLICIES", "Options", "Policy", "policy_and_options", "with_all_options"]
 
 
 def policy_and_options(config: PolicyConfig) -> tuple[type[Policy], Any]:
@@ -30,6 +30,8 @@ def policy_and_options(config: PolicyConfig) -> tuple[type[Policy], Any]:
         ConfigError: no such policy, an option that no policy has, or a value of the wrong type.
     """
     policy = resolve(config.name, POLICIES, "policy")
+    if not (isinstance(policy, type) and issubclass(policy, Policy)):
+        raise ConfigError(f"policy '{config.name}' is not a subclass of prl_hub.policies.Policy")
     own = {field.name for field in dataclasses.fields(policy.Options)}
     for key in config.options:
         if key not in own | _options_of_all():
@@ -38,6 +40,13 @@ def policy_and_options(config: PolicyConfig) -> tuple[type[Policy], Any]:
     options = parse(policy.Options, mine, "policy")
     options.check()
     return policy, options
+
+
+def with_all_options(config: Config) -> Config:
+    """The config with every option of its policy written out, defaults too; those of other policies are kept."""
+    _, options = policy_and_options(config.policy)
+    whole = {**config.policy.options, **dataclasses.asdict(options)}
+    return dataclasses.replace(config, policy=PolicyConfig(config.policy.name, whole))
 
 
 @cache

@@ -7,7 +7,7 @@ arXiv 2402.09723. Departures:
 1. A pull shows the arm a minibatch of rows instead of one, and counts as that many observations.
 2. The k-th pull of every arm shows the same rows (common random numbers), so that arms are never told apart by the
    luck of their questions.
-3. Rewards outside 0 to 1 are cut to that range.
+3. Rewards are divided by the sum of their weights, and cut to the range from 0 to 1.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ class BanditOptions(base.Options):
     exploration: float = 2.0
     """UCB's constant: the bonus is sqrt(exploration * ln(all observations) / observations of the arm)."""
 
+    def check(self) -> None:
+        super().check()
+        base.require_positive({"pool_size": self.pool_size, "exploration": self.exploration})
+
 
 class Bandit(base.Policy):
     """What the bandits share: the arms and what was observed of each."""
@@ -46,6 +50,7 @@ class Bandit(base.Policy):
     Options = BanditOptions
 
     def prepare(self) -> None:
+        self._unbooked = 0  # tokens of the rewriter that filled the pool
         pool, seed_prompt = self.options.pool, self.environment.seed_prompt
         self.arms = self._fill() if pool is None else make_pool(pool, seed_prompt)
         if self.options.steps < len(self.arms):
@@ -74,27 +79,37 @@ class Bandit(base.Policy):
         rows = len(self.environment.rows(self.block()))
         self.pulls[self._chosen] += 1
         self.observations[self._chosen] += rows
-        self.sums[self._chosen] += rows * min(max(rewards[0], 0.0), 1.0)
+        share = rewards[0] / self._highest_reward
+        self.sums[self._chosen] += rows * min(max(share, 0.0), 1.0)
+
+    @property
+    def _highest_reward(self) -> float:
+        """What a perfect prompt gets: rewards are between 0 and 1, times their weights."""
+        return sum(weight for weight in self.environment.config.reward.values() if weight > 0) or 1.0
+
+    def spent_tokens(self) -> int:
+        spent, self._unbooked = self._unbooked, 0
+        return spent
 
     def metrics(self) -> dict[str, Any]:
         """`arm_probability`: how probable it is, after what was seen, that each arm is the best."""
-        best = self._posterior(_DRAWS).argmax(axis=1)
+        best = self._posterior(_DRAWS, "report").argmax(axis=1)
         shares = np.bincount(best, minlength=len(self.arms)) / _DRAWS
         return {"arm_probability": {arm.id: float(share) for arm, share in zip(self.arms, shares, strict=True)}}
 
     def state(self) -> dict[str, Any]:
         kept = {"pulls": self.pulls, "observations": self.observations, "sums": self.sums}
-        return {"arms": [arm.id for arm in self.arms], **{name: array.tolist() for name, array in kept.items()}}
+        arms = [[arm.text, arm.system, arm.origin] for arm in self.arms]
+        return {"arms": arms, **{name: array.tolist() for name, array in kept.items()}}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        if state["arms"] != [arm.id for arm in self.arms]:
-            raise ConfigError("policy.pool has changed since the run was interrupted: start a new run")
+        self.arms = [Prompt(*arm) for arm in state["arms"]]
         self.pulls = np.array(state["pulls"], dtype=int)
         self.observations, self.sums = np.array(state["observations"]), np.array(state["sums"])
 
-    def _posterior(self, draws: int) -> np.ndarray:
+    def _posterior(self, draws: int, purpose: str) -> np.ndarray:
         """Samples of each arm's mean reward, shape (draws, arms), from Beta posteriors with a uniform prior."""
-        random = np.random.default_rng(derive(self.environment.config.seed, "posterior", self.environment.step))
+        random = np.random.default_rng(derive(self.environment.config.seed, purpose, self.environment.step))
         return random.beta(1 + self.sums, 1 + self.observations - self.sums, size=(draws, len(self.arms)))
 
     def _fill(self) -> list[Prompt]:
@@ -102,7 +117,9 @@ class Bandit(base.Policy):
 
         seed_prompt = self.environment.seed_prompt
         rewriter = Rewriter.load(self.options.rewriter, self.environment)
-        return [seed_prompt, *rewriter.distinct(self.options.pool_size - 1, "pool")]
+        arms = [seed_prompt, *rewriter.distinct(self.options.pool_size - 1, "pool")]
+        self._unbooked = rewriter.tokens
+        return arms
 
 
 class Ucb(Bandit):
@@ -117,4 +134,4 @@ class Thompson(Bandit):
     """Thompson sampling: pull each arm as often as it is believed to be the best."""
 
     def choose(self) -> int:
-        return int(np.argmax(self._posterior(1)[0]))
+        return int(np.argmax(self._posterior(1, "choose")[0]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,11 +48,24 @@ class Options:
     rewriter: RewriterOptions = field(default_factory=RewriterOptions)
 
     def check(self) -> None:
-        """Raises ConfigError where a value makes no sense."""
-        for option in dataclasses.fields(self):
-            value = getattr(self, option.name)
-            if option.name in ("steps", "group") and value < 1:
-                raise ConfigError(f"policy.{option.name}: expected at least 1, got {value}")
+        """Raises ConfigError where a value makes no sense; a subclass adds its own."""
+        rewriter = self.rewriter
+        require_positive(
+            {
+                "steps": self.steps,
+                "rewriter.temperature": rewriter.temperature,
+                "rewriter.max_tokens": rewriter.max_tokens,
+                "rewriter.lora.r": rewriter.lora.r,
+                "rewriter.lora.alpha": rewriter.lora.alpha,
+            }
+        )
+
+
+def require_positive(options: Mapping[str, float | None]) -> None:
+    """Raises ConfigError for an option that is set, and not above 0."""
+    for name, value in options.items():
+        if value is not None and value <= 0:
+            raise ConfigError(f"policy.{name}: expected more than 0, got {value}")
 
 
 class Policy:

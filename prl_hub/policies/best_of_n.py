@@ -18,6 +18,10 @@ class BestOfNOptions(base.Options):
     group: int = 8
     """Samples a step; those seen before are not paid for again, so N is at most steps * group."""
 
+    def check(self) -> None:
+        super().check()
+        base.require_positive({"group": self.group})
+
 
 class BestOfN(base.Policy):
     Options = BestOfNOptions

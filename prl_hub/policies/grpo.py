@@ -12,16 +12,24 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prl_hub.errors import ConfigError, MissingExtra
+from prl_hub.errors import ConfigError, MissingExtra, did_you_mean
 from prl_hub.policies import base
 from prl_hub.policies.rewriter import Rewriter, shares_checkpoint
 from prl_hub.seeds import derive
+from prl_hub.task_models.decoding import encode, stop_tokens
 
+# Settings of TRL's that the run folder, the budget and resuming depend on.
+_OWNED = frozenset(
+    "output_dir max_steps num_train_epochs seed logging_steps logging_strategy logging_nan_inf_filter save_steps "
+    "save_strategy save_total_limit report_to num_generations steps_per_generation generation_batch_size "
+    "num_iterations per_device_train_batch_size gradient_accumulation_steps push_to_hub use_cpu disable_tqdm".split()
+)
 # What of TRL's log is worth a place in metrics.jsonl, and our shorter name for it.
 _LOGGED = {
     "loss": "loss",
@@ -54,6 +62,17 @@ class GrpoOptions(base.Options):
 
     def check(self) -> None:
         super().check()
+        base.require_positive(
+            {
+                "batch_size": self.batch_size,
+                "learning_rate": self.learning_rate,
+                "clip": self.clip,
+                "save_every": self.save_every,
+            }
+        )
+        for key in self.trl or {}:
+            if key in _OWNED:
+                raise ConfigError(f"policy.trl.{key} is set by prl_hub: use the policy's own options")
         if self.group < 2:
             raise ConfigError(f"policy.group: GRPO compares prompts within a group, so at least 2, got {self.group}")
         if self.batch_size and self.group % self.batch_size:
@@ -64,8 +83,17 @@ class Grpo(base.Policy):
     Options = GrpoOptions
 
     def prepare(self) -> None:
+        """Loads the rewriter and finds what TRL or PEFT would refuse, before anything is written."""
+        _require_trl()
         self.rewriter = Rewriter.load(self.options.rewriter, self.environment)
         self._resume_from: str | None = None
+        _require_default_device(self.environment.config.task_model.device)
+        _require_layers(self.options.rewriter.lora.target_modules, self.rewriter.model)
+        with tempfile.TemporaryDirectory() as unused:
+            try:
+                self._arguments(Path(unused))
+            except (TypeError, ValueError) as error:
+                raise ConfigError(f"policy: TRL refuses these settings: {' '.join(str(error).split())}") from None
 
     def state(self) -> dict[str, Any]:
         return {"checkpoint": f"checkpoint-{self.environment.step}"}
@@ -82,19 +110,21 @@ class Grpo(base.Policy):
         try:
             trainer.train(resume_from_checkpoint=str(checkpoints / self._resume_from) if self._resume_from else None)
         finally:
-            trainer.save_model(str(checkpoints / "adapter"))
-            if shared:
-                trainer.model.unload()  # the final comparison asks the checkpoint itself
-                task_model.adapter_off = contextlib.nullcontext
+            try:
+                trainer.save_model(str(checkpoints / "adapter"))
+            finally:
+                if shared:
+                    trainer.model.unload()  # the final comparison asks the checkpoint itself
+                    task_model.adapter_off = contextlib.nullcontext
 
     def _trainer(self, checkpoints: Path) -> Any:
-        try:
-            from datasets import Dataset
-            from transformers import PrinterCallback
-            from trl import GRPOTrainer
-        except ModuleNotFoundError as error:
-            raise MissingExtra(error.name or "trl", "train") from None
+        from datasets import Dataset
+        from transformers import PrinterCallback
+        from trl import GRPOTrainer
+
         rewriter = self.rewriter
+        if not rewriter.tokenizer.chat_template:  # a base model's rewrite ends with the line, when sampled too
+            rewriter.model.generation_config.eos_token_id = stop_tokens(rewriter.model, rewriter.tokenizer)
         constant = rewriter.messages if rewriter.tokenizer.chat_template else rewriter.rendered
         trainer = GRPOTrainer(
             model=rewriter.model,
@@ -144,7 +174,9 @@ class Grpo(base.Policy):
             "gradient_checkpointing": options.gradient_checkpointing,
             "use_cpu": on_cpu,
             "bf16": not on_cpu and str(model.dtype) == "torch.bfloat16",
+            "fp16": not on_cpu and str(model.dtype) == "torch.float16",
             "logging_steps": 1,
+            "logging_nan_inf_filter": False,
             "save_steps": options.save_every or self.environment.selection_every,
             "save_total_limit": 2,  # a kill between the newest one and our own state must leave the one before
             "report_to": "none",
@@ -152,9 +184,11 @@ class Grpo(base.Policy):
         }
         return GRPOConfig(**settings | (options.trl or {}))
 
-    def _reward(self, completions: list[Any], completion_ids: list[list[int]], **_: Any) -> list[float]:
-        texts = [completion if isinstance(completion, str) else completion[0]["content"] for completion in completions]
-        read = len(self.rewriter.tokenizer(self.rewriter.rendered)["input_ids"])
+    def _reward(self, completion_ids: list[list[int]], **_: Any) -> list[float]:
+        """TRL's reward function. Decodes by itself: TRL's own text depends on how a tokenizer parses responses."""
+        tokenizer = self.rewriter.tokenizer
+        texts = tokenizer.batch_decode(completion_ids, skip_special_tokens=True)
+        read = len(encode(tokenizer, self.rewriter.rendered))
         self.rewriter.tokens += sum(read + len(ids) for ids in completion_ids)
         return self.environment.reward([self.rewriter.prompt(text, "grpo") for text in texts])
 
@@ -166,6 +200,28 @@ class Grpo(base.Policy):
     def saved(self) -> None:
         """TRL's checkpoint of this step is on disk."""
         self.environment.run.save_state({"environment": self.environment.state(), "policy": self.state()})
+
+
+def _require_trl() -> None:
+    try:
+        import datasets  # noqa: F401
+        import peft  # noqa: F401
+        import trl  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "trl", "train") from None
+
+
+def _require_default_device(device: str) -> None:
+    """The Trainer moves to the first accelerator that it sees, whatever device the model is on."""
+    if ":" in device:
+        raise ConfigError(f"task_model.device={device}: GRPO trains on the first device; set CUDA_VISIBLE_DEVICES")
+
+
+def _require_layers(names: Sequence[str], model: Any) -> None:
+    known = {name.rpartition(".")[2] for name, _ in model.named_modules() if name}
+    for name in names:
+        if name != "all-linear" and name.rpartition(".")[2] not in known:
+            raise ConfigError(f"policy.rewriter.lora.target_modules: no layer '{name}'; {did_you_mean(name, known)}")
 
 
 def default_learning_rate(model: Any) -> float:
@@ -183,9 +239,9 @@ def _step_callback(policy: Grpo) -> Any:
     class StepCallback(TrainerCallback):
         def on_log(self, args, state, control, logs=None, **_):
             if "loss" in logs:  # the last log, of the whole training, has none
-                policy.end_step(logs)
-                if not math.isfinite(float(logs["loss"])):
+                if not (math.isfinite(logs["loss"]) and math.isfinite(logs["grad_norm"])):
                     raise FloatingPointError(f"step {state.global_step}: the loss is not finite; lower learning_rate")
+                policy.end_step(logs)
 
         def on_save(self, args, state, control, **_):
             policy.saved()

@@ -33,7 +33,10 @@ def _from_template(source: Mapping[str, Any], seed_prompt: Prompt) -> list[str]:
         raise ConfigError("policy.pool: a template needs '{name}' in it, and a list or file of names under 'names'")
     if "{prompt}" not in template:
         template += "\n{prompt}"
-    chosen = _texts(names)[: source.get("limit")]
+    limit = source.get("limit")
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise ConfigError(f"policy.pool.limit: expected a number of names, got {limit!r}")
+    chosen = _texts(names)[:limit]
     return [fill(template, {"name": name, "prompt": seed_prompt.text}) for name in chosen]
 
 
@@ -42,4 +45,7 @@ def _texts(source: Any) -> list[str]:
         return read_texts(source)
     if not isinstance(source, (list, tuple)) or not source:
         raise ConfigError(f"policy.pool: expected a list, a file or a template with names, got {source!r}")
-    return [str(text) for text in source]
+    texts = [str(text).strip() for text in source]
+    if not all(texts):
+        raise ConfigError("policy.pool: one of the prompts is empty")
+    return texts

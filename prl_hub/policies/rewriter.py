@@ -108,4 +108,4 @@ def shares_checkpoint(options: RewriterOptions, environment: Environment) -> boo
     if not isinstance(environment.evaluator.task_model, LocalTaskModel):
         return False
     same = options.id in (None, config.id) and options.revision in (None, config.revision)
-    return same and options.quantization in (None, config.quantization)
+    return same and options.quantization in (None, config.quantization) and options.dtype in ("auto", config.dtype)

@@ -8,8 +8,8 @@ from prl_hub.types import Evaluation
 
 
 def accuracy(evaluation: Evaluation, task: Task) -> float:
-    """Mean score on the training rows, whatever the task's metric is."""
-    return evaluation.value
+    """Mean score on the training rows, whatever the task's metric is; a failed row counts as wrong."""
+    return evaluation.floor
 
 
 def label_format(evaluation: Evaluation, task: Task) -> float | None:

@@ -19,11 +19,13 @@ class TaskModel(ABC):
             of the cache key and is printed on results.
         context: longest prompt in tokens, or None where it is not known.
         gpus: accelerators that are kept busy.
+        shareable: whether other runs may use the answers; not where the identity cannot hold everything.
     """
 
     identity: Mapping[str, Any]
     context: int | None = None
     gpus: int = 0
+    shareable: bool = True
 
     @classmethod
     @abstractmethod
@@ -39,6 +41,10 @@ class TaskModel(ABC):
     @abstractmethod
     def count_tokens(self, text: str) -> int:
         """Tokens of a plain text, without any template."""
+
+    def length(self, messages: Sequence[Message]) -> int:
+        """Tokens that the model reads for one conversation."""
+        return self.count_tokens(self.render(messages))
 
     def render(self, messages: Sequence[Message]) -> str:
         """The exact text that the model reads; where a server applies the template, the messages themselves."""

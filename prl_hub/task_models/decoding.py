@@ -5,9 +5,10 @@ Works on a bare model and tokenizer, so that task model and rewriter share it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 
@@ -34,27 +35,32 @@ def decode(
     model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], max_tokens: int, temperature: float = 0.0
 ) -> list[list[int]]:
     """New token ids of each prompt, up to and without the token that ended it."""
-    from transformers import GenerationConfig
-
     stops = stop_tokens(model, tokenizer)
     ids, mask = left_padded(prompts, tokenizer.pad_token_id, model.device)
-    # Every setting that a checkpoint's generation config may hold is named: an unset one would be filled in from it.
-    settings = GenerationConfig(
-        max_new_tokens=max_tokens,
-        min_new_tokens=0,
-        do_sample=temperature > 0,
-        temperature=temperature or 1.0,
-        top_p=1.0,
-        top_k=0,
-        num_beams=1,
-        repetition_penalty=1.0,
-        no_repeat_ngram_size=0,
-        eos_token_id=stops,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    whole = model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
+    sampling = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
+    with _blank_generation_config(model):
+        whole = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            max_new_tokens=max_tokens,
+            eos_token_id=stops,
+            pad_token_id=tokenizer.pad_token_id,
+            **sampling,
+        )
     ends = set(stops)
     return [_until(row, ends) for row in whole[:, ids.shape[1] :].tolist()]
+
+
+@contextlib.contextmanager
+def _blank_generation_config(model: Any) -> Iterator[None]:
+    """`generate` fills what it was not told from the checkpoint's own config: penalties, banned words, time limits."""
+    from transformers import GenerationConfig
+
+    own, model.generation_config = model.generation_config, GenerationConfig()
+    try:
+        yield
+    finally:
+        model.generation_config = own
 
 
 def _until(ids: list[int], ends: set[int]) -> list[int]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from prl_hub.config import TaskModelConfig
+from prl_hub.errors import ConfigError
 from prl_hub.resolve import resolve
 from prl_hub.task_models.base import TaskModel
 from prl_hub.types import Answer, Decoding, Message
@@ -23,19 +24,26 @@ def echo(messages: Sequence[Message]) -> str:
 class FakeTaskModel(TaskModel):
     """Answers with `script(messages)`. One word is one token. An exception in the script is a failed answer.
 
+    Its answers are not shared between runs, because a script may change under its name.
     In a config: ``task_model: {backend: fake, options: {script: "my_module:my_function"}}``.
     """
 
+    shareable = False
+
     def __init__(self, script: Script = echo, context: int | None = None, **identity: Any):
         self.script, self.context = script, context
-        self.identity = {"backend": "fake", "id": getattr(script, "__qualname__", "script"), **identity}
+        name = f"{script.__module__}:{script.__qualname__}"
+        self.identity = {"backend": "fake", "id": name, "revision": None, "dtype": None, **identity}
         self.asked: list[list[Message]] = []
 
     @classmethod
     def from_config(cls, config: TaskModelConfig) -> FakeTaskModel:
         options = dict(config.options or {})
-        script = options.pop("script", "prl_hub.task_models.fake:echo")
-        return cls(resolve(script, {}, "script"), **options)
+        script = resolve(options.pop("script", "prl_hub.task_models.fake:echo"), {}, "script")
+        context = options.pop("context", None)
+        if context is not None and not isinstance(context, int):
+            raise ConfigError(f"task_model.options.context: expected int, got {context!r}")
+        return cls(script, context, **options)
 
     def answer(self, conversations: Sequence[Sequence[Message]], decoding: Decoding) -> list[Answer]:
         self.asked.extend(list(messages) for messages in conversations)

@@ -12,7 +12,7 @@ from prl_hub.errors import ConfigError, MissingExtra, ModelError
 from prl_hub.types import Message
 
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
-# Weights up to this size go into a local checkpoint's fingerprint whole; of larger files the first and last of it.
+# Files up to this size go into a local checkpoint's fingerprint whole; of larger ones the head and the time of change.
 _HASHED_BYTES = 1 << 24
 
 
@@ -185,12 +185,11 @@ def _fingerprint(folder: Path) -> str:
     """A name for the content of a local checkpoint."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        if path.is_file() and path.suffix in (".json", ".safetensors", ".bin", ".jinja", ".model", ".txt"):
-            size = path.stat().st_size
-            digest.update(f"{path.name}\0{size}\0".encode())
+        if path.is_file() and path.suffix in (".json", ".safetensors", ".bin", ".jinja", ".model", ".txt", ".py"):
+            status = path.stat()
+            digest.update(f"{path.name}\0{status.st_size}\0".encode())
             with open(path, "rb") as file:
                 digest.update(file.read(_HASHED_BYTES))
-                if size > _HASHED_BYTES:
-                    file.seek(max(_HASHED_BYTES, size - _HASHED_BYTES))
-                    digest.update(file.read())
+            if status.st_size > _HASHED_BYTES:  # reading all of a large file would take longer than loading it
+                digest.update(str(status.st_mtime_ns).encode())
     return digest.hexdigest()[:16]

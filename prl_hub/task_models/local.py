@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from prl_hub.config import TaskModelConfig
+from prl_hub.errors import ModelError
 from prl_hub.task_models.base import TaskModel
 from prl_hub.task_models.decoding import decode, encode, tail_log_probability
 from prl_hub.task_models.loading import load_causal_lm, render
@@ -54,9 +55,10 @@ class LocalTaskModel(TaskModel):
             done = 0
             while done < len(fitting):
                 batch = fitting[done : done + self.batch_size]
-                with _memory_guard(self) as guard:
+                try:
                     fresh = self._batch([prompts[i] for i in batch], decoding)
-                if guard.failed:
+                except (RuntimeError, MemoryError) as error:
+                    self._halve_batch(error)
                     continue
                 answers.update(zip(batch, fresh, strict=True))
                 done += len(batch)
@@ -64,6 +66,9 @@ class LocalTaskModel(TaskModel):
 
     def count_tokens(self, text: str) -> int:
         return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def length(self, messages: Sequence[Message]) -> int:
+        return len(encode(self.tokenizer, self.render(messages)))
 
     def render(self, messages: Sequence[Message]) -> str:
         return render(self.tokenizer, messages)
@@ -80,6 +85,8 @@ class LocalTaskModel(TaskModel):
     def _choose(self, prompts: list[list[int]], choices: Sequence[str]) -> list[Answer]:
         """Log-probability of every choice after every prompt; the answer is the most probable one."""
         tails = [self.tokenizer(choice, add_special_tokens=False)["input_ids"] for choice in choices]
+        if not all(tails):
+            raise ModelError(f"the tokenizer has no tokens for the label '{choices[tails.index([])]}'")
         totals = [[0.0] * len(choices) for _ in prompts]
         for c, tail in enumerate(tails):
             for i, total in enumerate(tail_log_probability(self.model, prompts, tail)):
@@ -90,6 +97,16 @@ class LocalTaskModel(TaskModel):
             read = sum(len(prompt) + len(tail) for tail in tails)
             answers.append(Answer(choices[best], read, logprobs=dict(zip(choices, logprobs, strict=True))))
         return answers
+
+    def _halve_batch(self, error: Exception) -> None:
+        """Where memory ran out; any other error, and a single row that is too much, is a failed run."""
+        if self.batch_size <= 1 or not _out_of_memory(error):
+            raise error
+        self.batch_size //= 2
+        if self.gpus:
+            import torch
+
+            torch.accelerator.empty_cache()
 
     @contextlib.contextmanager
     def _frozen(self) -> Iterator[None]:
@@ -103,23 +120,6 @@ class LocalTaskModel(TaskModel):
                 yield
         finally:
             self.model.train(training)
-
-
-class _memory_guard:
-    """Halves the batch size where memory runs out; gives up, with the error, at one row."""
-
-    def __init__(self, task_model: LocalTaskModel):
-        self.task_model, self.failed = task_model, False
-
-    def __enter__(self) -> _memory_guard:
-        return self
-
-    def __exit__(self, kind, error, traceback) -> bool:
-        if error is None or not _out_of_memory(error) or self.task_model.batch_size <= 1:
-            return False
-        self.task_model.batch_size //= 2
-        self.failed = True
-        return True
 
 
 def _out_of_memory(error: BaseException) -> bool:
