@@ -101,8 +101,8 @@ def _add_evaluate(commands: Any) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from prl_hub.config import parse_value
     from prl_hub.evaluation.evaluate import evaluate, read_prompts
+    from prl_hub.parsing import parse_value
     from prl_hub.reports import evaluation_table
 
     _quiet_libraries()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from prl_hub.candidates import Candidates
 from prl_hub.config import Config
 from prl_hub.errors import ConfigError
 from prl_hub.evaluation.evaluator import Evaluator
@@ -30,7 +31,7 @@ class Environment:
 
     Attributes:
         seed_prompt: where the search starts.
-        best: the prompt with the highest validation score so far, and `best_value` that score.
+        candidates: the prompts seen so far, the best one among them.
         step: finished steps.
         steps: how many the policy means to take.
     """
@@ -40,12 +41,15 @@ class Environment:
         self.reward_function = reward
         self.seed_prompt = Prompt(config.prompt.seed, config.prompt.system, "seed")
         self.step, self.steps = 0, 1
-        self.best, self.best_value = self.seed_prompt, float("-inf")
-        self._validated: dict[str, tuple[float, int]] = {}  # value on the validation rows, and how many had a score
-        self._rewarded: dict[str, tuple[Prompt, float, int]] = {}  # prompt, sum of rewards, how many
+        self.candidates = Candidates(self.seed_prompt)
         self._this_step: list[tuple[str, float]] = []
         self._required = placeholders(self.seed_prompt.text) & set(self.task.inputs)
         self._fruitless = 0
+
+    @property
+    def best(self) -> Prompt:
+        """The prompt to end with if the run ended now."""
+        return self.candidates.best
 
     @property
     def ledger(self) -> Ledger:
@@ -56,8 +60,8 @@ class Environment:
         rows, unless a resumed run has done so."""
         self.run, self.progress = run, progress
         self._mark_time()
-        if self.seed_prompt.id not in self._validated:
-            self._validate([self.seed_prompt])
+        if self.candidates.validation(self.seed_prompt)["value"] is None:
+            self._validate(self.seed_prompt)
         self._measure_answers()
         self._set_aside()
 
@@ -106,7 +110,7 @@ class Environment:
         rewards = {}
         for prompt_id, evaluation in evaluations.items():
             rewards[prompt_id], parts = self.reward_function(evaluation, self.task)
-            self._remember(evaluation.prompt, rewards[prompt_id])
+            self.candidates.add_reward(evaluation.prompt, rewards[prompt_id])
             self._log(evaluation, reward=rewards[prompt_id], parts=parts)
         lowest = min([0.0, *rewards.values()])
         for prompt in dict.fromkeys(prompts):
@@ -141,7 +145,7 @@ class Environment:
             "reward_mean": sum(rewards) / len(rewards) if rewards else None,
             "reward_max": max(rewards, default=None),
             "distinct": len({prompt_id for prompt_id, _ in self._this_step}),
-            "best_value": self.best_value,
+            "best_value": self.candidates.best_value,
             "best_id": self.best.id,
             "task_tokens": self.ledger.totals["task_model"].tokens,
             "seconds": self.ledger.elapsed,
@@ -154,50 +158,29 @@ class Environment:
 
     def select(self) -> None:
         """Score on the validation rows the prompts with the best training reward that were not scored there yet."""
-        new = [entry for entry in self._rewarded.values() if entry[0].id not in self._validated]
-        new.sort(key=lambda entry: entry[1] / entry[2], reverse=True)
         before = self.best
-        for prompt, _, _ in new[: self.config.selection.candidates]:
-            self._validate([prompt])  # one by one: a budget that ends in between has paid for whole ones
+        for prompt in self.candidates.promising(self.config.selection.candidates):
+            self._validate(prompt)  # one by one: a budget that ends in between has paid for whole ones
         self._fruitless = 0 if self.best is not before else self._fruitless + 1
 
     @property
     def selection_every(self) -> int:
         return self.config.selection.every or max(1, self.steps // 10)
 
-    def validated(self, prompt: Prompt) -> dict[str, Any]:
-        """What is known of a prompt on the validation rows."""
-        value, n = self._validated.get(prompt.id, (None, 0))
-        return {"value": value, "n": n}
-
     def state(self) -> dict[str, Any]:
         """Everything that `restore` needs, as plain JSON."""
-        return {
-            "step": self.step,
-            "best": {"text": self.best.text, "system": self.best.system, "origin": self.best.origin},
-            "best_value": self.best_value,
-            "validated": self._validated,
-            "fruitless": self._fruitless,
-            "rewarded": [[p.text, p.system, p.origin, total, count] for p, total, count in self._rewarded.values()],
-        }
+        return {"step": self.step, "fruitless": self._fruitless, "candidates": self.candidates.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self.step, self.best_value = state["step"], state["best_value"]
-        self.best, self._fruitless = Prompt(**state["best"]), state["fruitless"]
-        self._validated = {prompt_id: tuple(found) for prompt_id, found in state["validated"].items()}
-        entries = [(Prompt(*prompt), total, count) for *prompt, total, count in state["rewarded"]]
-        self._rewarded = {entry[0].id: entry for entry in entries}
+        self.step, self._fruitless = state["step"], state["fruitless"]
+        self.candidates.restore(state["candidates"])
 
-    def _validate(self, prompts: Sequence[Prompt]) -> list[Evaluation]:
+    def _validate(self, prompt: Prompt) -> None:
         purpose = "selection" if self.step else "seed"
-        evaluations = self.evaluator.evaluate(prompts, self.task.validation, "validation", purpose, self.step)
-        for evaluation in evaluations:
-            self._validated[evaluation.prompt.id] = (evaluation.value, evaluation.n)
-            self._log(evaluation, step=self.step)
-            if evaluation.floor > self.best_value:
-                self.best, self.best_value = evaluation.prompt, evaluation.floor
-                self._set_aside()
-        return evaluations
+        (evaluation,) = self.evaluator.evaluate([prompt], self.task.validation, "validation", purpose, self.step)
+        self._log(evaluation, step=self.step)
+        if self.candidates.add_validation(evaluation):
+            self._set_aside()
 
     def _flaw(self, prompt: Prompt) -> str | None:
         if not prompt.text.strip():
@@ -207,10 +190,6 @@ class Environment:
         if self.evaluator.task_model.count_tokens(prompt.text) > self.config.prompt.max_tokens:
             return f"longer than prompt.max_tokens={self.config.prompt.max_tokens}"
         return None
-
-    def _remember(self, prompt: Prompt, reward: float) -> None:
-        _, total, count = self._rewarded.get(prompt.id, (prompt, 0.0, 0))
-        self._rewarded[prompt.id] = (prompt, total + reward, count + 1)
 
     def _log(self, evaluation: Evaluation, step: int | None = None, **fields: Any) -> None:
         prompt = evaluation.prompt

@@ -26,8 +26,8 @@ from prl_hub.task_models import load_task_model
 from prl_hub.tasks import load_task
 from prl_hub.types import Evaluation, Example, Prompt
 
-# Rows of the final test that are scored together; small, so that a budget that ends leaves all prompts on most rows.
-_TEST_BLOCK = 32
+# Rows of the final test that are scored together; fewer under a budget, so that its end costs few rows.
+_TEST_BLOCK, _LIMITED_TEST_BLOCK = 128, 32
 _REPORTED_VERSIONS = ("prl-hub", "torch", "transformers", "trl", "peft", "huggingface-hub", "datasets", "bitsandbytes")
 
 
@@ -167,9 +167,10 @@ def _evaluate_in_blocks(
 ) -> dict[str, Evaluation]:
     """All rows that the budget covers; every prompt on the same ones."""
     rows: dict[str, list] = {prompt.id: [] for prompt in prompts}
+    size = _LIMITED_TEST_BLOCK if environment.evaluator.limited else _TEST_BLOCK
     try:
-        for start in range(0, len(examples), _TEST_BLOCK):
-            block = examples[start : start + _TEST_BLOCK]
+        for start in range(0, len(examples), size):
+            block = examples[start : start + size]
             for evaluation in environment.evaluator.evaluate(
                 list(dict.fromkeys(prompts)), block, "test", "test", environment.step
             ):
@@ -196,7 +197,7 @@ def _describe(environment: Environment, prompt: Prompt, tested: Evaluation) -> d
         "text": prompt.text,
         "system": prompt.system,
         "messages": environment.task.template(prompt),
-        "validation": environment.validated(prompt),
+        "validation": environment.candidates.validation(prompt),
         "test": {"value": tested.value, "n": tested.n, "ci_low": low, "ci_high": high},
     }
 

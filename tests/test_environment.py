@@ -130,4 +130,4 @@ def test_a_prompt_that_makes_the_hard_rows_fail_does_not_win_by_it(tmp_path):
     assert cunning < plain
     environment.select()
     assert environment.best.text != "cunning"
-    assert environment.validated(Prompt("cunning"))["n"] < len(environment.task.validation)
+    assert environment.candidates.validation(Prompt("cunning"))["n"] < len(environment.task.validation)

@@ -13,13 +13,13 @@ PACKAGE = Path(prl.__file__).parent
 
 # From the bottom to the top: a module imports from its own layer and from those before it.
 LAYERS = [
-    ["errors", "types", "resolve", "seeds"],
+    ["errors", "types", "resolve", "seeds", "parsing"],
     ["config", "ledger", "run", "prompt_files", "progress", "nano"],
     ["tasks"],
     ["task_models"],
     ["evaluation"],
     ["rewards"],
-    ["environment"],
+    ["candidates", "environment"],
     ["policies"],
     ["training"],
     ["reports"],

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prl_hub.config import EvaluationConfig, TaskConfig, TaskModelConfig, parse
+from prl_hub.config import EvaluationConfig, TaskConfig, TaskModelConfig
 from prl_hub.errors import ConfigError, did_you_mean
 from prl_hub.evaluation.answers import shared_answers
 from prl_hub.evaluation.evaluator import Evaluator
 from prl_hub.evaluation.statistics import mean_interval
+from prl_hub.parsing import parse
 from prl_hub.prompt_files import read_texts
 from prl_hub.task_models import TaskModel, load_task_model
 from prl_hub.tasks import Task, load_task

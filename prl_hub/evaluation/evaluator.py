@@ -124,7 +124,7 @@ class Evaluator:
         keys = [self._key(messages) for messages in conversations]
         known = self.paid.get(list(dict.fromkeys(keys)))
         missing = {key: messages for key, messages in zip(keys, conversations, strict=True) if key not in known}
-        if self._limited:  # not worth beginning what will probably not be finished
+        if self.limited:  # not worth beginning what will probably not be finished
             self.ledger.require(sum(self._price(messages, self.typical_answer) for messages in missing.values()))
         tell = on_progress or (lambda count: None)
         tell(sum(key in known for key in keys))
@@ -136,7 +136,8 @@ class Evaluator:
         return [known[key] for key in keys]
 
     @property
-    def _limited(self) -> bool:
+    def limited(self) -> bool:
+        """Whether there is a budget that bounds what is asked."""
         return self.ledger.tokens_left < float("inf")
 
     def _affordable(self, missing: dict[str, list[Message]]) -> list[str]:
@@ -144,7 +145,7 @@ class Evaluator:
         keys = list(missing)[:CHUNK]
         if self.ledger.seconds_left < float("inf") and not self.ledger.seconds_per_token:
             keys = keys[:_FIRST_CHUNK]
-        if self._limited:
+        if self.limited:
             left, prices = self.ledger.tokens_left, [self._price(missing[key]) for key in keys]
             fitting = sum(total <= left for total in itertools.accumulate(prices))
             self.ledger.require(0 if fitting else prices[0])

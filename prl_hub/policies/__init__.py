@@ -6,8 +6,9 @@ import dataclasses
 from functools import cache
 from typing import Any
 
-from prl_hub.config import Config, PolicyConfig, parse
+from prl_hub.config import Config, PolicyConfig
 from prl_hub.errors import ConfigError, did_you_mean
+from prl_hub.parsing import parse
 from prl_hub.policies.base import Options, Policy
 from prl_hub.resolve import resolve
 

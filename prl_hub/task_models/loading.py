@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def load_causal_lm(
         ConfigError: unknown dtype or quantization.
         MissingExtra: torch, transformers or bitsandbytes is not installed.
     """
+    # Before torch is imported: threads that spin while they wait make everything many times slower on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         import torch
         from safetensors import SafetensorError
