@@ -18,7 +18,7 @@ _WIDTH = 100
 def evaluation_table(results: Sequence[Any]) -> str:
     """Plain text: score, 95 % interval and n of every prompt, and its paired comparison with the first."""
     first = results[0]
-    title = shorten(f"{first.metric} on the {first.split} split", 40)
+    title = f"{first.split} {shorten(visible(first.metric), 20)}"
     entries = [_head("", title, "95 % interval", "n", "against 1" if len(results) > 1 else "")]
     for number, result in enumerate(results, 1):
         interval = f"{score(result.ci_low)} to {score(result.ci_high)}"
