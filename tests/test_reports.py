@@ -337,7 +337,7 @@ def test_evaluated_prompts_are_compared_with_the_first():
     first = SimpleNamespace(prompt=SEED, value=0.0, rows=rows[0], **common)
     second = SimpleNamespace(prompt=HOSTILE, value=1.0, rows=rows[1], **common)
     text = evaluation_table([first, second])
-    assert "accuracy on the test split" in text and "+1.000, p < 0.001: better" in text
+    assert "test accuracy" in text and "+1.000, p < 0.001: better" in text
     assert "\\x1b" in text and "\x1b" not in text
     assert "against" not in evaluation_table([first])
     assert all(len(line) <= 100 for line in text.splitlines())

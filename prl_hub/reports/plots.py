@@ -173,14 +173,14 @@ def arm_probability(run: Run) -> Plot | None:
     for number, arm in enumerate(rest + named[::-1]):
         shares = [line["arm_probability"].get(arm, math.nan) for line in lines]
         axes.plot(steps, shares, **_arm_look(arm, named, texts, final, f"{len(rest)} others" if not number else None))
-    axes.set(title="Which arm the bandit picks", xlabel="step", ylabel="probability", ylim=(-0.02, 1.02))
+    axes.set(title="How probable each arm is to be the best", xlabel="step", ylabel="probability", ylim=(-0.02, 1.02))
     _whole_steps(axes)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="outside lower left")
     words = f"{len(arms)} arms over {len(lines)} steps. In the end: " + "; ".join(
         f"{score(final.get(arm))} {shorten(texts.get(arm, arm), 60)}" for arm in named[:3]
     )
-    return Plot("arm_probability", "Which arm the bandit picks", words, figure)
+    return Plot("arm_probability", "How probable each arm is to be the best", words, figure)
 
 
 def _arm_look(arm: str, named: list[str], texts: dict, final: dict, others: str | None) -> dict[str, Any]:
