@@ -72,7 +72,7 @@ class Tracker:
         from transformers.integrations import INTEGRATION_TO_CALLBACK
 
         self._arguments = TrainingArguments(
-            output_dir=str(folder), run_name=folder.name, report_to=[name], use_cpu=True
+            output_dir=str(folder), project="prl_hub", run_name=folder.name, report_to=[name], use_cpu=True
         )
         self._state, self._control = TrainerState(is_world_process_zero=True), TrainerControl()
         self._callback = INTEGRATION_TO_CALLBACK[name]()

@@ -83,9 +83,10 @@ def _verdict(facts: Facts) -> str:
 
 
 def _footer(run: Run, facts: Facts) -> str:
-    report = "report.html in that folder" if (run.path / "report.html").exists() else "not written: prl-hub report"
+    page = run.path / "report.html"
+    report = _nearest(page) if page.exists() else f"not written yet: prl-hub report {_nearest(run.path)}"
     lines = [*_entry("cost", cost_line(facts.cost)), f"{'run':<{MARGIN}}{_nearest(run.path)}"]
-    lines += _entry("report", report)
+    lines.append(f"{'report':<{MARGIN}}{report}")
     return "\n".join(lines + (_entry("note", facts.toy_note) if facts.toy_note else []))
 
 
