@@ -26,8 +26,8 @@ from prl_hub.task_models import load_task_model
 from prl_hub.tasks import load_task
 from prl_hub.types import Evaluation, Example, Prompt
 
-# Rows of the final test that are scored together; fewer under a budget, so that its end costs few rows.
-_TEST_BLOCK, _LIMITED_TEST_BLOCK = 128, 32
+# Rows of the final test that are scored together; halved where the budget does not cover them.
+_TEST_BLOCK = 128
 _REPORTED_VERSIONS = ("prl-hub", "torch", "transformers", "trl", "peft", "huggingface-hub", "datasets", "bitsandbytes")
 
 
@@ -166,18 +166,22 @@ def _evaluate_in_blocks(
     environment: Environment, prompts: Sequence[Prompt], examples: Sequence[Example]
 ) -> dict[str, Evaluation]:
     """All rows that the budget covers; every prompt on the same ones."""
-    rows: dict[str, list] = {prompt.id: [] for prompt in prompts}
-    size = _LIMITED_TEST_BLOCK if environment.evaluator.limited else _TEST_BLOCK
-    try:
-        for start in range(0, len(examples), size):
-            block = examples[start : start + size]
-            for evaluation in environment.evaluator.evaluate(
-                list(dict.fromkeys(prompts)), block, "test", "test", environment.step
-            ):
-                rows[evaluation.prompt.id] += evaluation.rows
-    except BudgetReached as reached:
-        environment.progress.say(f"test split cut to {len(rows[prompts[0].id])} of {len(examples)} rows: {reached}")
-    return {prompt.id: Evaluation(prompt, "test", tuple(rows[prompt.id])) for prompt in prompts}
+    distinct = list(dict.fromkeys(prompts))
+    rows: dict[str, list] = {prompt.id: [] for prompt in distinct}
+    done, size = 0, _TEST_BLOCK
+    while done < len(examples) and size:
+        block = examples[done : done + size]
+        try:
+            evaluations = environment.evaluator.evaluate(distinct, block, "test", "test", environment.step)
+        except BudgetReached:
+            size //= 2  # as many rows as still fit
+            continue
+        for evaluation in evaluations:
+            rows[evaluation.prompt.id] += evaluation.rows
+        done += len(block)
+    if done < len(examples):
+        environment.progress.say(f"the budget covered {done} of the {len(examples)} test rows")
+    return {prompt.id: Evaluation(prompt, "test", tuple(rows[prompt.id])) for prompt in distinct}
 
 
 def _common_scores(old: Evaluation, new: Evaluation) -> tuple[list[float], list[float]]:

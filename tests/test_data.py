@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prl_hub.errors import ConfigError, DataError
-from prl_hub.tasks.builtin import CLASSIFICATION, GENERATION, MR, SST2, TREC
+from prl_hub.tasks.builtin import CLASSIFICATION, GENERATION, GSM8K, MR, SST2, TREC
 from prl_hub.tasks.data import Source, hub_source, read_rows, read_source
 from prl_hub.tasks.examples import Labels, find_columns, find_labels, to_examples
 from prl_hub.tasks.splits import divide
@@ -89,8 +89,41 @@ def test_data_that_cannot_be_read_is_refused_in_one_line(tmp_path):
     assert "c.parquet" in refusal(lambda: read_rows(tmp_path / "c.parquet"))
     (tmp_path / "d.csv").write_bytes(b"\xff\xfe\x00bad")
     assert "d.csv" in refusal(lambda: read_rows(tmp_path / "d.csv"))
+    assert "save it as UTF-8" in refusal(lambda: read_rows(tmp_path / "d.csv"))
     assert "cannot read '.txt'" in refusal(lambda: read_rows(tmp_path / "e.txt"))
     assert "no split named train" in refusal(lambda: read_source(str(tmp_path)))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"text": ' + "9" * 5000 + "}"])
+def test_json_that_python_will_not_read_is_refused_in_one_line(text, tmp_path):
+    for name in ("a.jsonl", "a.json"):
+        (tmp_path / name).write_text(text)
+        assert name in refusal(lambda name=name: read_rows(tmp_path / name))
+
+
+def test_a_csv_file_whose_cells_are_not_its_columns_is_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\nfine,good\na film, a bad one,bad\n")
+    assert "a.csv, line 3: more cells than columns" in refusal(lambda: read_rows(path))
+    path.write_text("text;label\nfine;good\n")
+    assert "columns are separated by ';'" in refusal(lambda: read_rows(path))
+    path.write_text("text,label\nfine,good,\n")
+    assert read_rows(path) == [{"text": "fine", "label": "good"}]
+
+
+def test_a_place_that_cannot_be_looked_at_is_refused_in_one_line(tmp_path):
+    assert "cannot look for" in refusal(lambda: read_source("a" * 5000))
+    assert "cannot look for" in refusal(lambda: read_source("~nobody-of-that-name/a.csv"))
+    write(tmp_path / "test.jsonl", ROWS)
+    (tmp_path / "train.jsonl").symlink_to("train.jsonl")
+    assert "mend the link" in refusal(lambda: read_source(str(tmp_path)))
+    assert "one file: task.splits" in refusal(lambda: read_source(str(tmp_path / "test.jsonl"), splits={"train": "a"}))
+
+
+def test_the_suffix_of_a_file_may_be_in_capitals(tmp_path):
+    (tmp_path / "train.CSV").write_text("text,label\nfine,good\n")
+    assert read_source(str(tmp_path)).splits == {"train": [{"text": "fine", "label": "good"}]}
+    assert read_source(str(tmp_path / "train.CSV")).splits == {"train": [{"text": "fine", "label": "good"}]}
 
 
 def test_a_hub_that_cannot_be_reached_is_one_line_and_no_long_wait():
@@ -151,7 +184,16 @@ def test_labels_of_a_users_own_classification_are_found_in_the_data():
     assert found(ROWS).permitted == ("bad", "good")
     assert found([{"label": 0}], {"label": ("no", "yes")}).permitted == ("no", "yes")
     assert "are numbers" in refusal(lambda: found([{"label": 0}, {"label": 1}]))
+    assert "are numbers" in refusal(lambda: found([{"label": "0.0"}, {"label": "1.0"}]))
     assert "too many" in refusal(lambda: found([{"label": f"word {i}"} for i in range(200)]))
+    assert "has no values" in refusal(lambda: found([{"label": None}]))
+    assert "only one value, 'good'" in refusal(lambda: found([{"label": "good"}]))
+
+
+def test_labels_that_differ_in_case_alone_are_one_label():
+    labels = found([{"label": text} for text in ("good", "bad", "Good")])
+    assert labels.permitted == ("Good", "bad")
+    assert labels.read("good", "row 1") == "Good"
 
 
 def test_an_empty_text_is_refused_with_its_row_and_column():
@@ -160,6 +202,12 @@ def test_an_empty_text_is_refused_with_its_row_and_column():
         rows = [{"body": "fine", "label": "x"}, {"body": nothing, "label": "x"}]
         message = refusal(lambda rows=rows: to_examples(rows, GENERATION, columns, Labels(()), "a.csv"))
         assert message == "a.csv, row 2: column 'body' is empty"
+
+
+def test_a_worked_solution_without_a_final_answer_is_refused():
+    rows = [{"question": "q", "answer": "six times seven ####"}]
+    columns = {"question": "question", "label": "answer"}
+    assert "row 1: there is no final answer" in refusal(lambda: to_examples(rows, GSM8K, columns, Labels(()), "a"))
 
 
 def test_a_list_of_references_stays_a_list_without_repetitions():

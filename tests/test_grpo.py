@@ -1,6 +1,7 @@
 """GRPO with the real TRL trainer and real PEFT adapters, on a toy model."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +12,7 @@ from safetensors.torch import load_file
 
 from prl_hub.config import load_config
 from prl_hub.errors import UserError
-from prl_hub.policies.grpo import default_learning_rate
+from prl_hub.policies.grpo import _step_callback, default_learning_rate
 from prl_hub.run import Run
 from prl_hub.training import build, train
 from tests.models import save_tiny_llama
@@ -165,10 +166,23 @@ def test_what_trl_or_peft_would_refuse_is_told_before_anything_is_written(overri
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_loss_that_is_not_finite_is_a_failed_run(tmp_path):
-    with pytest.raises(FloatingPointError, match="the loss is not finite; lower learning_rate"):
-        train(TINY, ["reward={tests.test_grpo:infinite: 1.0}"], tmp_path / "run", quiet=True)
+@pytest.mark.parametrize("logs", [{"loss": math.nan, "grad_norm": 1.0}, {"loss": 1.0, "grad_norm": math.inf}])
+def test_a_loss_that_is_not_finite_is_a_failed_run(logs):
+    _, policy = build(load_config(TINY))
+    with pytest.raises(FloatingPointError, match="step 3: the loss is not finite; lower learning_rate"):
+        _step_callback(policy).on_log(None, SimpleNamespace(global_step=3), None, logs=logs)
 
 
-def infinite(evaluation, task) -> float:
-    return float("inf") * len(evaluation.prompt.text)
+def test_a_budget_ends_the_training_in_good_order(tmp_path):
+    run = train(TINY, ["budget.task_tokens=9000", "policy.steps=50"], tmp_path / "run", quiet=True)
+    assert run.result["status"] == "stopped_by_budget"
+    assert run.result["cost"]["task_model"]["tokens"] <= 9000
+    assert 0 < len(run.metrics) < 50
+    assert run.result["comparison"]["n"] > 10
+    assert adapter(run)
+
+
+def test_the_policy_is_billed_for_the_tokens_it_writes(run):
+    bills = [line for line in run.ledger if line["owner"] == "policy"]
+    assert [line["step"] for line in bills] == [1, 2, 3, 4]
+    assert all(line["tokens_generated"] > 4 * 20 for line in bills)

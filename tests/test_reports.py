@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from prl_hub.config import load_config
+from prl_hub.errors import RunError
 from prl_hub.ledger import append_line
 from prl_hub.reports import evaluation_table, gather, summary, verdict, word_diff, write_plots, write_report
 from prl_hub.reports.tables import candidates, changed_rows, flatten, spending
@@ -287,6 +288,43 @@ def test_plots_leave_the_users_matplotlib_alone(finished):
         before = dict(matplotlib.rcParams)
         write_plots(finished[0])
         assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("name", ["config.json", "result.json", "metrics.jsonl", "prompts.jsonl", "ledger.jsonl"])
+@pytest.mark.parametrize("text", ["5", "{}", "[" * 100_000])
+def test_a_damaged_run_is_one_line_and_leaves_the_folder_as_it_was(name, text, tmp_path):
+    run = a_run(tmp_path)
+    (tmp_path / name).write_text(text)
+    try:
+        write_report(run)
+    except RunError as refused:
+        assert len(str(refused).splitlines()) == 1 and "damaged" in str(refused)
+        assert not (tmp_path / "report.html").exists() and not (tmp_path / "plots").exists()
+    else:
+        assert name.endswith("l") and text.startswith("[")  # lines that are no JSON are passed over
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    run = a_run(tmp_path)
+    (tmp_path / "plots").write_text("in the way")
+    with pytest.raises(RunError, match="cannot report on run .*plots"):
+        write_report(run)
+
+
+def test_a_link_in_a_downloaded_run_leads_no_picture_elsewhere(tmp_path):
+    run = a_run(tmp_path / "run")
+    elsewhere = tmp_path / "precious"
+    elsewhere.write_text("mine")
+    (run.path / "plots").mkdir()
+    (run.path / "plots" / "learning_curve.png").symlink_to(elsewhere)
+    write_report(run)
+    assert elsewhere.read_text() == "mine"
+
+
+def test_the_best_prompt_so_far_is_chosen_as_the_search_chooses(tmp_path):
+    run = a_run(tmp_path, finish=False)
+    log_prompt(run, Prompt("Breaks on the hard rows."), "validation", 3, 1.0, 20)
+    assert gather(run).best_prompt["text"] == BEST.text
 
 
 def test_numbers_that_a_policy_could_not_give_leave_a_gap(tmp_path):

@@ -47,3 +47,12 @@ def test_a_function_of_ones_own_is_a_reward():
 def test_an_unknown_reward_names_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'accuracy'"):
         load_reward({"acuracy": 1.0})
+
+
+def infinite(evaluation, task) -> float:
+    return float("inf")
+
+
+def test_a_reward_that_no_policy_can_learn_from_is_a_failed_run():
+    with pytest.raises(FloatingPointError, match="reward 'tests.test_rewards:infinite' is inf for the prompt 'p'"):
+        reward({"tests.test_rewards:infinite": 1.0}, evaluation("even"))

@@ -205,6 +205,60 @@ def test_a_task_of_ones_own_is_a_task_a_function_or_an_entry(tmp_path):
     assert "brings its own rows: task.dataset cannot be applied" in message
     assert "label 'good' is not among bad" in refusal(TaskConfig(f"{__name__}:READY", labels=("bad",)))
     assert "not a Task" in refusal(TaskConfig(f"{__name__}:__name__"), ConfigError)
+    assert "returned a NoneType, not a Task" in refusal(TaskConfig(f"{__name__}:make_nothing"), ConfigError)
+
+
+def make_nothing(config):
+    return None
+
+
+@pytest.mark.parametrize(
+    ("metric", "says"),
+    [
+        ("math:pi", "is a float, not a function"),
+        ("math:sqrt", "does not take an answer and its example"),
+        (f"{__name__}:refusal", "does not take"),
+        (f"{__name__}:worded", "gives 'good' for an answer"),
+    ],
+)
+def test_a_metric_that_is_none_is_refused_before_anything_runs(metric, says):
+    assert says in refusal(TaskConfig("nano_topic", metric=metric), ConfigError)
+
+
+def worded(answer, example):
+    return "good"
+
+
+@pytest.mark.parametrize("labels", [(), ("",), ("good", " "), ("good", "bad", "Good")])
+def test_labels_must_differ_and_be_something(labels):
+    assert "task.labels: expected different labels" in refusal(TaskConfig("nano_topic", labels=labels), ConfigError)
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("truthfulqa", {"question": "q", "best_answer": "a", "incorrect_answers": {"a": 1}}),
+        ("ultrafeedback", {"prompt": "q", "chosen": ["a"], "rejected": ["b"]}),
+        ("ultrafeedback", {"prompt": "q", "chosen": [{"text": "a"}], "rejected": [{"text": "b"}]}),
+        ("ultrafeedback", {"prompt": "q", "chosen": {"content": "a"}, "rejected": {"content": "b"}}),
+    ],
+)
+def test_a_row_of_another_shape_is_refused_with_its_number(name, row, tmp_path):
+    write(tmp_path, "train", [row])
+    assert "row 1" in refusal(TaskConfig(name, dataset=str(tmp_path)))
+
+
+def test_two_equal_answers_prefer_none(tmp_path):
+    rows = [{"prompt": f"q{i}", "chosen": "same", "rejected": "same" if i < 3 else f"{i}"} for i in range(30)]
+    write(tmp_path, "train", rows)
+    task = load_task(TaskConfig("ultrafeedback", dataset=str(tmp_path)))
+    assert task.source["dropped"]["empty"] == {"train": 3}
+
+
+def test_labels_may_be_numbers_that_a_table_wrote_with_a_point(tmp_path):
+    write(tmp_path, "train", [{"text": f"text {i}", "label": f"{i % 2}.0"} for i in range(30)])
+    task = load_task(TaskConfig("classification", dataset=str(tmp_path), labels=("no", "yes")))
+    assert {int(example.inputs["text"].split()[1]) % 2 == (example.label == "yes") for example in task.train} == {True}
 
 
 def test_bad_settings_are_refused_in_one_line(tmp_path):

@@ -6,9 +6,12 @@ written so far. A fact that a run does not hold is None here and absent from eve
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from prl_hub.errors import RunError
 from prl_hub.reports.wording import p_value, score, signed, visible
 from prl_hub.run import Run
 from prl_hub.types import as_prompt
@@ -56,6 +59,23 @@ class Facts:
         return self.best_prompt is not None and self.best_prompt["id"] == self.seed_prompt["id"]
 
 
+@contextmanager
+def readable(run: Run) -> Iterator[None]:
+    """Turns what a folder makes go wrong that was damaged, edited by hand or is protected into one line.
+
+    Raises:
+        RunError: instead of whatever comes from inside.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = visible(error.filename or run.path)
+        raise RunError(f"cannot report on run '{visible(run.path)}': {where}: {error.strerror}") from error
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
+        found = visible(f"{type(error).__name__}: {error}")
+        raise RunError(f"run '{visible(run.path)}' is damaged, or was written by another version ({found})") from error
+
+
 def gather(run: Run) -> Facts:
     config = run.config_tree
     steps = len(run.metrics)
@@ -88,7 +108,8 @@ def _known(prompt: dict[str, Any]) -> dict[str, Any]:
 def _unfinished(run: Run, config: dict[str, Any], described: dict[str, Any]) -> Facts:
     scored = {line["id"]: line for line in run.prompts if line["split"] == "validation" and line["value"] is not None}
     seed = as_prompt({"text": config["prompt"]["seed"], "system": config["prompt"]["system"]})
-    best = max(scored.values(), key=lambda line: line["value"], default=None)
+    # As the search selects: a row without an answer counts as a wrong one.
+    best = max(scored.values(), key=lambda line: line["value"] * line["n"], default=None)
     return Facts(
         task=config["task"]["name"],
         metric=config["task"]["metric"] or "score",

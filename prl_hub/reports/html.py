@@ -13,7 +13,7 @@ from typing import Any
 
 from prl_hub.reports import wording
 from prl_hub.reports.diff import word_diff
-from prl_hub.reports.facts import Facts, gather, headline, verdict
+from prl_hub.reports.facts import Facts, gather, headline, readable, verdict
 from prl_hub.reports.plots import draw, write_plots
 from prl_hub.reports.summary import cost_line
 from prl_hub.reports.tables import candidates, changed_rows, flatten, spending
@@ -24,11 +24,17 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(run: Run | str | Path) -> Path:
-    """Write `RUN/report.html` and `RUN/plots/*.png`, for a finished run or one on its way, and return the page."""
+    """Write `RUN/report.html` and `RUN/plots/*.png`, for a finished run or one on its way, and return the page.
+
+    Raises:
+        RunError: there is no run in that folder, it is damaged, or nothing can be written there.
+    """
     run = run if isinstance(run, Run) else Run(run)
     page = run.path / "report.html"
-    write_plots(run)
-    write_aside(page, render(run))
+    with readable(run):
+        text = render(run)
+        write_plots(run)
+        write_aside(page, text)
     return page
 
 

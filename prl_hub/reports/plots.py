@@ -65,6 +65,7 @@ def write_plots(run: Run | str | Path) -> list[Path]:
     for plot in draw(run, gather(run)):
         path = run.path / "plots" / f"{plot.name}.png"
         path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)  # a link, as in a downloaded folder, must not lead the picture elsewhere
         with style():
             plot.figure.savefig(path, dpi=160, facecolor="white", metadata={"Software": None})
         paths.append(path)

@@ -6,6 +6,7 @@ does not apply. Scores (the metric of one answer) are not made here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -30,8 +31,15 @@ class Reward:
     weights: Mapping[str, float]
 
     def __call__(self, evaluation: Evaluation, task: Task) -> tuple[float, dict[str, float | None]]:
-        """The reward, and every part by its name, unweighted."""
+        """The reward, and every part by its name, unweighted.
+
+        Raises:
+            FloatingPointError: a part is infinite or not a number, from which no policy can learn.
+        """
         parts = {name: function(evaluation, task) for name, function in self.functions.items()}
+        for name, part in parts.items():
+            if part is not None and not math.isfinite(part):
+                raise FloatingPointError(f"reward '{name}' is {part} for the prompt {evaluation.prompt.text!r}")
         return sum(self.weights[name] * part for name, part in parts.items() if part is not None), parts
 
 

@@ -43,8 +43,13 @@ def true_and_false(row: Row) -> list[dict[str, Any]]:
 
 
 def first_is_better(row: Row) -> list[dict[str, Any]]:
-    """Whether the first of two answers is the preferred one; content decides their order, so that classes balance."""
+    """Whether the first of two answers is the preferred one; content decides their order, so that classes balance.
+
+    None where the two are the same.
+    """
     chosen, rejected = _last_turn(row["chosen"]), _last_turn(row["rejected"])
+    if chosen == rejected:
+        return []
     swap = int(content_id(str(row["instruction"]), *sorted((chosen, rejected))), 16) % 2 == 1
     first, second = (rejected, chosen) if swap else (chosen, rejected)
     label = "False" if swap else "True"
@@ -52,7 +57,8 @@ def first_is_better(row: Row) -> list[dict[str, Any]]:
 
 
 def _pick(answers: str | Sequence[str], question: str) -> str:
-    answers = [answers] if isinstance(answers, str) else [answer for answer in answers if answer]
+    several = answers if isinstance(answers, (list, tuple)) else [answers]
+    answers = [answer for answer in several if answer is not None and str(answer).strip()]
     return answers[int(content_id(str(question)), 16) % len(answers)]
 
 

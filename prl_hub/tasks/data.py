@@ -46,12 +46,18 @@ def read_source(
     Raises:
         DataError: it cannot be found or read; one line says why.
     """
-    path = Path(dataset).expanduser()
-    if path.is_dir():
+    try:
+        path = Path(dataset).expanduser()
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, RuntimeError) as error:  # no permission, a name that is too long, the home of nobody
+        raise DataError(f"cannot look for '{dataset}': {_line(error)}") from None
+    if is_folder:
         return _read_folder(path, splits)
-    if path.is_file():
+    if is_file and splits:
+        raise DataError(f"'{path}' is one file: task.splits needs a folder with one file for each split")
+    if is_file:
         return Source({"train": read_rows(path)}, {"train": path.name}, _parquet_names(path))
-    if path.suffix in _SUFFIXES or not _HUB_ID.fullmatch(dataset):
+    if path.suffix.lower() in _SUFFIXES or not _HUB_ID.fullmatch(dataset):
         raise DataError(f"there is no file or folder '{dataset}' (and it is no Hub id, such as stanfordnlp/sst2)")
     return _read_hub(dataset, config, revision, splits)
 
@@ -64,11 +70,14 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
     """
     path = Path(path)
     readers = {".jsonl": _read_jsonl, ".json": _read_json, ".csv": _read_csv, ".parquet": _read_parquet}
-    if path.suffix not in readers:
+    kind = path.suffix.lower()
+    if kind not in readers:
         raise DataError(f"{path}: cannot read '{path.suffix}' files; known are: {', '.join(_SUFFIXES)}")
     try:
-        return readers[path.suffix](path)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
+        return readers[kind](path)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text ({_line(error)}): save it as UTF-8") from None
+    except (OSError, ValueError, RecursionError, csv.Error) as error:
         raise DataError(f"{path}: {_line(error)}") from None
 
 
@@ -90,14 +99,26 @@ def choose_splits(names: Iterable[str], wanted: Mapping[str, str] | None, where:
 
 def _read_folder(folder: Path, wanted: Mapping[str, str] | None) -> Source:
     files: dict[str, list[Path]] = {}
-    for path in sorted([*folder.iterdir(), *(folder / "data").glob("*")]):
-        if path.suffix in _SUFFIXES and path.is_file():
-            files.setdefault(_SHARD.sub("", path.stem), []).append(path)
+    for path in _data_files(folder):
+        files.setdefault(_SHARD.sub("", path.stem), []).append(path)
     if not files:
         raise DataError(f"there is no data in '{folder}': expected files such as train.jsonl, test.csv, dev.parquet")
     origin = choose_splits(files, wanted, f"folder '{folder}'")
     splits = {role: [row for path in files[name] for row in read_rows(path)] for role, name in origin.items()}
     return Source(splits, origin, _parquet_names(files[next(iter(origin.values()))][0]))
+
+
+def _data_files(folder: Path) -> list[Path]:
+    """A link that leads nowhere is refused: without that split, another one would take its place."""
+    try:
+        entries = sorted([*folder.iterdir(), *(folder / "data").glob("*")])
+        named = [path for path in entries if path.suffix.lower() in _SUFFIXES and not path.is_dir()]
+        lost = next((path for path in named if not path.is_file()), None)
+    except OSError as error:
+        raise DataError(f"folder '{folder}' cannot be read: {_line(error)}") from None
+    if lost:
+        raise DataError(f"'{lost}' is no file that can be read: remove it, or mend the link")
+    return named
 
 
 def _read_jsonl(path: Path) -> list[dict[str, Any]]:
@@ -107,8 +128,8 @@ def _read_jsonl(path: Path) -> list[dict[str, Any]]:
             if line.strip():
                 try:
                     rows.append(json.loads(line))
-                except json.JSONDecodeError as error:
-                    raise DataError(f"{path}, line {number} is not JSON: {error.msg}") from None
+                except (ValueError, RecursionError) as error:
+                    raise DataError(f"{path}, line {number} is not JSON: {_line(error)}") from None
     return _checked(rows, path)
 
 
@@ -126,23 +147,37 @@ def _read_json(path: Path) -> list[dict[str, Any]]:
 def _read_csv(path: Path) -> list[dict[str, Any]]:
     csv.field_size_limit(2**31 - 1)  # a cell may hold a whole document
     with path.open(encoding="utf-8-sig", newline="") as lines:
-        return [{key: value for key, value in row.items() if key is not None} for row in csv.DictReader(lines)]
+        reader = csv.DictReader(lines)
+        header = reader.fieldnames or []
+        if len(header) == 1 and (wrong := re.search(r"[;\t|]", header[0])):
+            raise DataError(f"{path}: columns are separated by {wrong[0]!r}: save it with commas")
+        return [_cells(row, f"{path}, line {reader.line_num}") for row in reader]
+
+
+def _cells(row: dict[str | None, Any], where: str) -> dict[str, Any]:
+    """What stands beyond the last column is the end of a text with a bare comma, and the label is wrong then."""
+    if any(row.pop(None, ())):
+        raise DataError(f"{where}: more cells than columns: a text that holds a comma needs quotes around it")
+    return row
 
 
 def _read_parquet(path: Path) -> list[dict[str, Any]]:
     pyarrow, parquet = _pyarrow()
     try:
-        return parquet.read_table(path).to_pylist()
-    except pyarrow.ArrowInvalid as error:
+        return parquet.ParquetFile(path).read().to_pylist()
+    except (pyarrow.ArrowException, OverflowError) as error:
         raise DataError(f"{path}: {_line(error)}") from None
 
 
 def _parquet_names(path: Path) -> dict[str, tuple[str, ...]]:
     """What `datasets` wrote into the file about its class labels."""
-    if path.suffix != ".parquet":
+    if path.suffix.lower() != ".parquet":
         return {}
     metadata = _pyarrow()[1].read_schema(path).metadata or {}
-    features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+    except (ValueError, LookupError, TypeError):
+        return {}
     return {
         column: tuple(feature["names"])
         for column, feature in features.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,8 @@ _GENERIC = {
     LABEL: ("label", "answer", "output", "target", "references"),
 }
 _MOST_CLASSES = 100
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_PLACE = re.compile(r"(\d{1,9})(\.0+)?")  # "1.0": what tables write where a column of whole numbers had gaps
 
 
 def find_columns(spec: Spec, given: Mapping[str, str] | None, rows: Sequence[Row], where: str) -> dict[str, str]:
@@ -52,7 +55,8 @@ class Labels:
     def read(self, value: Any, where: str) -> str:
         """A label by its text in any case, by the data set's name for its number, else by its place in the order."""
         text = _text(value, f"{where}: {LABEL}")
-        number = int(text) if text.isdecimal() else None
+        place = _PLACE.fullmatch(text)
+        number = int(place[1]) if place else None
         name = self.names[number] if number is not None and number < len(self.names) else text
         known = {label.casefold(): label for label in self.permitted}
         for written in (text.casefold(), name.casefold()):
@@ -60,7 +64,7 @@ class Labels:
                 return known[self.aliases.get(written, written).casefold()]
         if number is not None and number < len(self.permitted):
             return self.permitted[number]
-        hint = "this split has no labels" if text == "-1" else "say which there are: task.labels='[...]'"
+        hint = "this split has no labels" if text in ("-1", "-1.0") else "say which there are: task.labels='[...]'"
         raise DataError(f"{where}: label '{text}' is not among {', '.join(self.permitted)}; {hint}")
 
 
@@ -74,8 +78,12 @@ def find_labels(given: Sequence[str] | None, source: Source, spec: Spec, column:
 
 def _occurring(source: Source, column: str) -> tuple[str, ...]:
     values = (row.get(column) for rows in source.splits.values() for row in rows)
-    texts = sorted({_text(value, f"column '{column}'") for value in values if not _is_empty(value)})
-    if all(text.lstrip("-").isdecimal() for text in texts):
+    found = {_text(value, f"column '{column}'") for value in values if not _is_empty(value)}
+    texts = sorted({text.casefold(): text for text in sorted(found, reverse=True)}.values())
+    if len(texts) < 2:
+        only = f"only one value, '{texts[0]}'" if texts else "no values"
+        raise DataError(f"column '{column}' has {only}: there must be two labels to tell apart")
+    if all(map(_NUMBER.fullmatch, texts)):
         raise DataError(f"the labels in column '{column}' are numbers: name them in order, task.labels='[no, yes]'")
     if len(texts) > _MOST_CLASSES:
         raise DataError(f"column '{column}' has {len(texts)} different values, too many for labels")
@@ -90,7 +98,7 @@ def to_examples(
     for number, row in enumerate(rows, 1):
         here = f"{where}, row {number}"
         fields = {role: row.get(column) for role, column in columns.items()}
-        parts = _parts(fields, spec)
+        parts = _parts(fields, spec, here)
         if not parts and not spec.drop_empty:
             bare = next(role for role, value in fields.items() if _is_empty(value))
             raise DataError(f"{here}: column '{columns[bare]}' is empty")
@@ -99,11 +107,15 @@ def to_examples(
     return examples, empty
 
 
-def _parts(fields: Row, spec: Spec) -> list[Row]:
+def _parts(fields: Row, spec: Spec, where: str) -> list[Row]:
     """What one row holds: itself, or what the entry makes of it; nothing where a text is empty."""
     if any(map(_is_empty, fields.values())):
         return []
-    parts = spec.expand(fields) if spec.expand else [fields]
+    try:
+        parts = spec.expand(fields) if spec.expand else [fields]
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise DataError(f"{where} has another shape than the data of this task ({found})") from error
     return [part for part in parts if not any(map(_is_empty, part.values()))]
 
 
@@ -113,7 +125,10 @@ def _example(fields: Row, spec: Spec, labels: Labels, where: str) -> Example:
         return Example(inputs, (labels.read(fields[LABEL], where),))
     values = fields[LABEL] if isinstance(fields[LABEL], (list, tuple)) else [fields[LABEL]]
     texts = (_text(value, f"{where}: {LABEL}") for value in values if not _is_empty(value))
-    return Example(inputs, tuple(dict.fromkeys(map(spec.reference, texts))))
+    references = tuple(dict.fromkeys(filter(None, map(spec.reference, texts))))
+    if not references:
+        raise DataError(f"{where}: there is no final answer in {LABEL} '{fields[LABEL]}'")
+    return Example(inputs, references)
 
 
 def _text(value: Any, where: str) -> str:

@@ -36,6 +36,7 @@ def load_task(config: TaskConfig) -> Task:
         ConfigError: a name is not known, or a setting does not fit the task.
     """
     _check_rows(config)
+    _check_labels(config.labels)
     found = resolve(config.name, TASKS, "task")
     if isinstance(found, Spec):
         task = _from_spec(found, config)
@@ -44,6 +45,8 @@ def load_task(config: TaskConfig) -> Task:
         task = found
     elif callable(found):
         task = found(config)
+        if not isinstance(task, Task):
+            raise ConfigError(f"task '{config.name}' returned a {type(task).__name__}, not a Task")
     else:
         raise ConfigError(f"task '{config.name}' is a {type(found).__name__}, not a Task, a Spec or a function")
     return _with_settings(task, config).cut(config.train, config.validation, config.test)
@@ -109,9 +112,22 @@ def _with_settings(task: Task, config: TaskConfig) -> Task:
     if config.labels is not None:
         changes["labels"] = _checked_labels(config.labels, task)
     task = dataclasses.replace(task, **changes)
-    if task.train:
-        task.score("", task.train[0])  # a metric whose package is missing says so now, not in the middle of a run
+    _check_metric(task)
     return task
+
+
+def _check_metric(task: Task) -> None:
+    """A metric whose package is missing, or that is none, says so now and not in the middle of a run."""
+    if not callable(task.score):
+        raise ConfigError(f"metric '{task.metric}' is a {type(task.score).__name__}, not a function")
+    if not task.train:
+        return
+    try:
+        number = task.score("", task.train[0])
+    except TypeError as error:
+        raise ConfigError(f"metric '{task.metric}' does not take an answer and its example: {error}") from error
+    if not isinstance(number, (int, float)):
+        raise ConfigError(f"metric '{task.metric}' gives {number!r} for an answer: a number is needed")
 
 
 def _checked_layout(layout: str, inputs: tuple[str, ...]) -> str:
@@ -126,6 +142,14 @@ def _checked_labels(labels: tuple[str, ...], task: Task) -> tuple[str, ...]:
         if example.label not in labels:
             raise DataError(f"task '{task.name}': label '{example.label}' is not among {', '.join(labels)}")
     return labels
+
+
+def _check_labels(labels: tuple[str, ...] | None) -> None:
+    if labels is None:
+        return
+    known = [label.strip().casefold() for label in labels]
+    if not known or not all(known) or len(set(known)) < len(known):
+        raise ConfigError(f"task.labels: expected different labels, none of them empty, got [{', '.join(labels)}]")
 
 
 def _check_rows(config: TaskConfig) -> None:
