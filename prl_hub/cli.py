@@ -17,6 +17,7 @@ from typing import Any
 from prl_hub import __version__
 from prl_hub.errors import ConfigError, Interrupted, UserError
 
+_LONGEST_ERROR = 500
 _SETTINGS = "any key of the config's task, task_model or evaluation section, as key=value"
 
 
@@ -25,10 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     try:
-        options.assignments = [*getattr(options, "assignments", []), *_assignments(rest)]
+        if rest and not hasattr(options, "assignments"):
+            raise ConfigError(f"'{rest[0]}' is not understood: see prl-hub --help")
+        options.assignments = _assignments([*getattr(options, "assignments", []), *rest])
         options.command(options)
     except UserError as error:
-        print(f"prl-hub: {error}", file=sys.stderr)
+        from prl_hub.reports.wording import visible
+
+        # Names and labels in it may be anybody's text.
+        print(f"prl-hub: {visible(' '.join(str(error).split()))[:_LONGEST_ERROR]}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("prl-hub: interrupted", file=sys.stderr)
@@ -106,8 +112,11 @@ def _evaluate(options: argparse.Namespace) -> None:
     from prl_hub.reports import evaluation_table
 
     _quiet_libraries()
-    pairs = (assignment.split("=", 1) for assignment in _assignments(options.assignments))
+    pairs = (assignment.split("=", 1) for assignment in options.assignments)
     settings = {key: parse_value(value) for key, value in pairs}
+    for key in ("task", "model", "prompt", "prompts", "split", "limit", "name", "id"):
+        if key in settings:
+            raise ConfigError(f"'{key}=' is not a setting here: see prl-hub evaluate --help for the options")
     prompts = read_prompts(options.prompts) if options.prompts else options.prompt
     results = evaluate(prompts, options.task, options.model, options.split, options.limit, **settings)
     print(evaluation_table(results))
@@ -141,7 +150,8 @@ def _build_nano(options: argparse.Namespace) -> None:
 def _quiet_libraries() -> None:
     """The libraries' own bars and hints would bury the one line that matters."""
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    for name in ("bitsandbytes", "huggingface_hub", "transformers"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "0" if sys.stderr.isatty() else "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

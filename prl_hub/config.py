@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -178,10 +179,13 @@ def _check(config: Config) -> None:
     for path, value in at_least_one.items():
         if value is not None and value < 1:
             raise ConfigError(f"{path}: expected at least 1, got {value}")
+    for name, weight in config.reward.items():
+        if not math.isfinite(weight):
+            raise ConfigError(f"reward.{name}: expected a finite weight, got {weight}")
     if not config.reward:
         raise ConfigError("reward is empty: give at least one, e.g. {accuracy: 1.0}")
     for name, limit in vars(config.budget).items():
-        if limit is not None and limit <= 0:
+        if limit is not None and not limit > 0:
             raise ConfigError(f"budget.{name}: expected more than 0, got {limit}")
     if config.budget.usd is not None and not config.budget.usd_per_hour:
         raise ConfigError("budget.usd needs budget.usd_per_hour, the price of this machine")
@@ -195,7 +199,7 @@ def _read(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"there is no config file '{path}'") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree or {}, dict):
         raise ConfigError(f"{path}: expected 'key: value' lines, got {type(tree).__name__}")
@@ -225,6 +229,8 @@ def _is_text(path: str) -> bool:
 
 def _assign(tree: dict[str, Any], path: str, value: Any) -> None:
     *parents, last = path.split(".")
+    if value is None and not parents and dataclasses.is_dataclass(getattr(Config, last, None)):
+        raise ConfigError(f"override '{path}' names a whole section: set a key of it, e.g. {path}.key=value")
     for key in parents:
         if not isinstance(tree.get(key), dict):
             tree[key] = {}

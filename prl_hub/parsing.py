@@ -19,11 +19,11 @@ from prl_hub.errors import ConfigError, did_you_mean
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people read it: only true and false are booleans ("off", "no" and "yes" are words), 1e-3 is a number."""
+    """YAML as people read it: "off", "no" and "yes" are words, so are dates, and 1e-3 is a number."""
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":float"))]
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":float", ":timestamp"))]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), "tTfF")
@@ -46,7 +46,7 @@ def parse_value(text: str) -> Any:
     text = text.strip()
     try:
         value = parse_yaml(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         return text
     plain = value is None or isinstance(value, (bool, int, float))
     return value if plain or text[:1] in ("[", "{", '"', "'") else text

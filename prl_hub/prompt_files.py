@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ def read_texts(path: str | Path) -> list[str]:
     """
     path = Path(path)
     try:
-        content = path.read_text(encoding="utf-8")
+        content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read '{path}': {error}") from None
     texts = [text.strip() for text in _texts(content, path) if text.strip()]
@@ -35,14 +36,18 @@ def _texts(content: str, path: Path) -> list[str]:
     if path.suffix in (".jsonl", ".json"):
         return _column(_json_lines(content, path), path)
     if path.suffix == ".csv":
-        return _column(csv.DictReader(content.splitlines()), path)
+        csv.field_size_limit(len(content) + 1)
+        try:
+            return _column(list(csv.DictReader(io.StringIO(content, newline=""))), path)
+        except csv.Error as error:
+            raise DataError(f"'{path}' is not CSV: {error}") from None
     return content.splitlines()
 
 
 def _json_lines(content: str, path: Path) -> list[Any]:
     try:
         return [json.loads(line) for line in content.splitlines() if line.strip()]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"'{path}' is not JSON lines: {error}") from None
 
 
@@ -52,5 +57,7 @@ def _column(rows: Iterable[Any], path: Path) -> list[str]:
         found = next((row[name] for name in COLUMNS if name in row), None) if isinstance(row, Mapping) else row
         if found is None:
             raise DataError(f"a row of '{path}' has none of the columns {', '.join(COLUMNS)}")
-        texts.append(str(found))
+        if not isinstance(found, str):
+            raise DataError(f"a row of '{path}' holds {str(found)[:60]!r} where a text was expected")
+        texts.append(found)
     return texts

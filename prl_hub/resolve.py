@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from prl_hub.errors import ConfigError, did_you_mean
+
+_FORM = re.compile(r"^\w+(\.\w+)*:\w+$")
 
 
 def resolve(name: str, known: Mapping[str, str], family: str) -> Any:
@@ -21,9 +24,9 @@ def resolve(name: str, known: Mapping[str, str], family: str) -> Any:
     Raises:
         ConfigError: the name is neither, or what it points to cannot be imported.
     """
-    target = known.get(name, name)
-    module_name, colon, attribute = target.partition(":")
-    if not colon:
+    target = known.get(name, name) if isinstance(name, str) else ""
+    module_name, _, attribute = target.partition(":")
+    if not _FORM.match(target):
         raise ConfigError(f"{family} '{name}' is not known: {did_you_mean(name, known)} (or give module:attr)")
     try:
         module = _import(module_name)
@@ -31,6 +34,8 @@ def resolve(name: str, known: Mapping[str, str], family: str) -> Any:
         if error.name is None or not module_name.startswith(error.name):
             raise
         raise ConfigError(f"{family} '{name}': there is no module '{module_name}' to import") from None
+    except SyntaxError as error:
+        raise ConfigError(f"{family} '{name}': {module_name} line {error.lineno} is no Python: {error.msg}") from None
     if not hasattr(module, attribute):
         raise ConfigError(f"{family} '{name}': module '{module_name}' has no '{attribute}'")
     return getattr(module, attribute)

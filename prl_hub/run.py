@@ -41,8 +41,11 @@ class Run:
         """A new run folder; raises like `require_free`."""
         cls.require_free(path)
         path = Path(path)
-        path.mkdir(parents=True, exist_ok=True)
-        write_json(path / "config.json", dump_config(config))
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            write_json(path / "config.json", dump_config(config))
+        except OSError as error:
+            raise RunError(f"output folder '{path}' cannot be made: {error.strerror}") from None
         return cls(path)
 
     @classmethod
@@ -54,8 +57,15 @@ class Run:
 
     @staticmethod
     def require_free(path: str | Path) -> None:
-        """Raises RunError where there is something in the folder already."""
+        """Raises RunError where there is something in the folder already, or where none can be made."""
         path = Path(path)
+        try:
+            parent = next(folder for folder in path.absolute().parents if folder.exists())
+            possible = path.is_dir() or (parent.is_dir() and os.access(parent, os.W_OK) and not path.is_symlink())
+        except OSError as error:
+            raise RunError(f"output folder '{path}' cannot be made: {error.strerror}") from None
+        if not possible:
+            raise RunError(f"output folder '{path}' cannot be made in '{parent}': choose another --output-dir")
         # A .part file is what a kill during the very first write leaves.
         if path.exists() and (not path.is_dir() or any(entry.suffix != ".part" for entry in path.iterdir())):
             hint = "add --resume to continue it, or " if (path / "config.json").exists() else ""
@@ -118,7 +128,7 @@ class Run:
         selected = [line for line in self.prompts if line["split"] == "validation" and line["value"] is not None]
         if not selected:
             raise RunError(f"run '{self.path}' has not scored a prompt on its validation rows yet")
-        return as_prompt(max(selected, key=lambda line: line["value"]))
+        return as_prompt(max(selected, key=lambda line: line["value"] * line["n"]))
 
     # What the running process writes
 
@@ -169,9 +179,12 @@ def fresh_folder(parent: str | Path, name: str, suits: Callable[[Path], bool]) -
 
 def read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
-    except ValueError as error:
+        value = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged: {error}") from None
+    if not isinstance(value, dict):
+        raise RunError(f"{path} is damaged: expected a mapping")
+    return value
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -181,6 +194,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 def write_aside(path: Path, text: str) -> None:
     """Write beside `path` and rename: a reader sees the old file or the new one, never half of it."""
     aside = path.with_name(path.name + ".part")
+    aside.unlink(missing_ok=True)  # a link would lead the text elsewhere
     with open(aside, "w", encoding="utf-8", errors="surrogatepass") as file:
         file.write(text)
         file.flush()

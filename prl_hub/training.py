@@ -109,10 +109,13 @@ def _default_folder(config: Config, source: Any, resume: bool) -> Path:
 
 def _restore(run: Run, environment: Environment, policy: Policy) -> None:
     state = run.load_state()
-    run.rewind(state["environment"]["step"] if state else -1)
-    if state:
-        environment.restore(state["environment"])
-        policy.restore(state["policy"])
+    try:
+        run.rewind(-1 if state is None else state["environment"]["step"])
+        if state is not None:
+            environment.restore(state["environment"])
+            policy.restore(state["policy"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"run '{run.path}' is damaged and cannot be resumed: {error!r}") from error
 
 
 def _search(environment: Environment, policy: Policy, run: Run, progress: Progress) -> str:

@@ -86,3 +86,44 @@ def test_every_command_explains_itself(command, capsys):
         main([command, "--help"])
     assert stopped.value.code == 0
     assert "usage: prl-hub" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["task.name=:"], "task ':' is not known"),
+        (["task.name=.foo:bar"], "task '.foo:bar' is not known"),
+        (["reward={json:dumps: .nan}"], "reward.json:dumps: expected a finite weight"),
+        (["reward={tests.toys:LABELS: 1}"], "reward 'tests.toys:LABELS' is not a function of (evaluation, task)"),
+        (["task_model.backend=json:dumps"], "'json:dumps' is not a subclass of prl_hub.task_models.TaskModel"),
+        (["task_model.options={script: 5}"], "script '5' is not known"),
+        (["task_model.options={script: 'math:pi'}"], "expected a function"),
+        (["policy.pool=[a, null]"], "expected texts, got None among them"),
+        (["budget.seconds=.nan"], "budget.seconds: expected more than 0"),
+        (["task="], "override 'task' names a whole section"),
+        (["--output-dir", "toy.yaml/run"], "cannot be made"),
+        (["--output-dir", "x" * 400], "cannot be made"),
+        (["prompt.seed=two\nlines", "reward={no\x1bsuch: 1}"], "\\x1bsuch"),
+    ],
+)
+def test_odd_values_are_told_in_one_line_too(overrides, says, config_file, tmp_path):
+    failed = prl_hub("train", str(config_file), *overrides, cwd=tmp_path)
+    assert failed.returncode == 2, failed.stderr
+    assert says in failed.stderr
+    assert len(failed.stderr.strip().splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["toy.yaml"]
+
+
+@pytest.mark.parametrize("content", ["a: [" * 20000, "seed: 2020-13-45", "seed: " + "9" * 5000, "task: 2020-01-01"])
+def test_odd_files_are_told_in_one_line(content, tmp_path):
+    (tmp_path / "c.yaml").write_text(content)
+    failed = prl_hub("train", str(tmp_path / "c.yaml"), cwd=tmp_path)
+    assert failed.returncode == 2, failed.stderr
+    assert len(failed.stderr.strip().splitlines()) == 1
+
+
+def test_words_that_a_command_does_not_take_are_refused(tmp_path):
+    failed = prl_hub("report", str(tmp_path), "a=b")
+    assert failed.returncode == 2 and "'a=b' is not understood" in failed.stderr
+    failed = prl_hub("evaluate", "--task", "nano_facts", "--model", "nano-a", "--prompt", "x", "limit=5")
+    assert failed.returncode == 2 and "'limit=' is not a setting here" in failed.stderr

@@ -201,7 +201,7 @@ def write_damaged(folder):
         (write_bert, "is a BertForMaskedLM, not a causal LM"),
         (write_coded, "brings its own code: set task_model.trust_remote_code=true"),
         (write_empty, "cannot be loaded|is not a causal LM"),
-        (write_damaged, "cannot be loaded"),
+        (write_damaged, "is damaged"),
     ],
 )
 def test_a_folder_that_is_no_usable_model_is_told_in_one_line(write, says, tmp_path):
@@ -226,3 +226,20 @@ def test_a_model_that_cannot_be_had_is_told_in_one_line(settings, error, says):
     with pytest.raises(error, match=says) as raised:
         load_task_model(TaskModelConfig(**settings))
     assert "\n" not in str(raised.value)
+
+
+def test_a_checkpoint_that_lacks_weights_is_refused(tmp_path):
+    save_tiny_llama(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3, "layer_types": None}))
+    with pytest.raises(ModelError, match="lacks weights, e.g. model.layers.2"):
+        load_task_model(TaskModelConfig(id=str(tmp_path)))
+
+
+@pytest.mark.parametrize("template", ["{% for m in messages %}", "{{ messages[0].nothing.more }}", "{{ 1 / 0 }}"])
+def test_a_broken_chat_template_is_told_when_the_model_is_loaded(template, tmp_path):
+    save_tiny_llama(tmp_path)
+    (tmp_path / "chat_template.jinja").write_text(template)
+    with pytest.raises(ModelError) as error:
+        load_task_model(TaskModelConfig(id=str(tmp_path)))
+    assert "\n" not in str(error.value)

@@ -40,7 +40,7 @@ def test_an_unfinished_run_still_knows_its_best_prompt(tmp_path):
     with pytest.raises(RunError, match="not scored a prompt"):
         _ = run.best_prompt
     for text, split, value in [("a", "validation", 0.2), ("b", "train", 0.9), ("c", "validation", 0.5)]:
-        run.log_prompt({"text": text, "system": None, "split": split, "step": 1, "value": value})
+        run.log_prompt({"text": text, "system": None, "split": split, "step": 1, "value": value, "n": 9})
     assert run.best_prompt.text == "c"
     with pytest.raises(RunError, match="is not finished"):
         _ = run.result

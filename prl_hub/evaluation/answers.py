@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from prl_hub.errors import ConfigError
+from prl_hub.errors import ConfigError, RunError
 from prl_hub.types import Answer, Decoding
 
 _COLUMNS = ("text", "tokens_computed", "tokens_reused", "tokens_generated", "logprobs")
@@ -40,14 +40,17 @@ def default_cache() -> Path:
 
 def shared_answers(cache: str | None) -> AnswerStore | None:
     """The store that runs share: a file, the user's own by default, or none for "off"."""
-    return None if cache == "off" else AnswerStore(cache or default_cache())
+    try:
+        return None if cache == "off" else AnswerStore(cache or default_cache())
+    except RunError as error:
+        raise ConfigError(f"{error}; name another file with evaluation.cache, or 'off'") from None
 
 
 class AnswerStore:
     """One SQLite file of answers. Safe with several processes; `path` None keeps it in memory.
 
     Raises:
-        ConfigError: the file cannot be opened, or is something else.
+        RunError: the file cannot be opened, or is something else.
     """
 
     def __init__(self, path: str | Path | None = None):
@@ -59,9 +62,7 @@ class AnswerStore:
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
-            raise ConfigError(
-                f"answers cannot be kept in '{path}' ({error}): name another file with evaluation.cache, or 'off'"
-            ) from None
+            raise RunError(f"answers cannot be kept in '{path}': {error}") from None
 
     def get(self, keys: Sequence[str]) -> dict[str, Answer]:
         found = {}

@@ -58,6 +58,8 @@ def evaluate(
         raise ConfigError(f"limit: expected at least 1, got {limit}")
     many = isinstance(prompt, Sequence) and not isinstance(prompt, str)
     prompts = [as_prompt(one) for one in (prompt if many else [prompt])]
+    if not prompts or not all(one.text.strip() for one in prompts):
+        raise ConfigError("there is an empty prompt, or none at all: give the text to score")
     evaluator = _evaluator(task, model, settings)
     examples = evaluator.task.split(split)[:limit]
     results = [_result(evaluator, each) for each in evaluator.evaluate(prompts, examples, split)]

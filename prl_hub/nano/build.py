@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from prl_hub.errors import RunError
 from prl_hub.nano.card import write_card
 from prl_hub.nano.lessons import lesson
 
@@ -57,6 +58,8 @@ def build(name: str, output_dir, seed: int | None = None, steps: int | None = No
     A build with another number of `steps` than the recipe's is for tests, and its card has no table.
     """
     recipe, folder = RECIPES[name], Path(output_dir)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"output folder '{folder}' is not empty: choose another")
     seed, steps = recipe.seed if seed is None else seed, recipe.steps if steps is None else steps
     with _deterministic(seed):
         tokenizer = make_tokenizer(recipe, seed)

@@ -45,7 +45,7 @@ def _texts(source: Any) -> list[str]:
         return read_texts(source)
     if not isinstance(source, (list, tuple)) or not source:
         raise ConfigError(f"policy.pool: expected a list, a file or a template with names, got {source!r}")
-    texts = [str(text).strip() for text in source]
-    if not all(texts):
-        raise ConfigError("policy.pool: one of the prompts is empty")
-    return texts
+    for text in source:
+        if not isinstance(text, (str, int, float)) or not str(text).strip():
+            raise ConfigError(f"policy.pool: expected texts, got {text!r} among them")
+    return [str(text).strip() for text in source]

@@ -6,10 +6,12 @@ does not apply. Scores (the metric of one answer) are not made here.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from prl_hub.errors import ConfigError
 from prl_hub.resolve import resolve
 from prl_hub.tasks.base import Task
 from prl_hub.types import Evaluation
@@ -49,4 +51,10 @@ def load_reward(weights: Mapping[str, float]) -> Reward:
     Raises:
         ConfigError: a name is neither known nor module:attr.
     """
-    return Reward({name: resolve(name, REWARDS, "reward") for name in weights}, weights)
+    functions = {name: resolve(name, REWARDS, "reward") for name in weights}
+    for name, function in functions.items():
+        try:
+            inspect.signature(function).bind("evaluation", "task")
+        except (TypeError, ValueError):
+            raise ConfigError(f"reward '{name}' is not a function of (evaluation, task)") from None
+    return Reward(functions, weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prl_hub.config import TaskModelConfig
+from prl_hub.errors import ConfigError
 from prl_hub.resolve import resolve
 from prl_hub.task_models.base import TaskModel
 
@@ -21,4 +22,7 @@ def load_task_model(config: TaskModelConfig) -> TaskModel:
         ConfigError: there is no such backend.
         ModelError: the model cannot be found or used.
     """
-    return resolve(config.backend, TASK_MODELS, "task model backend").from_config(config)
+    backend = resolve(config.backend, TASK_MODELS, "task model backend")
+    if not (isinstance(backend, type) and issubclass(backend, TaskModel)):
+        raise ConfigError(f"task model backend '{config.backend}' is not a subclass of prl_hub.task_models.TaskModel")
+    return backend.from_config(config)

@@ -40,6 +40,8 @@ class FakeTaskModel(TaskModel):
     def from_config(cls, config: TaskModelConfig) -> FakeTaskModel:
         options = dict(config.options or {})
         script = resolve(options.pop("script", "prl_hub.task_models.fake:echo"), {}, "script")
+        if not callable(script):
+            raise ConfigError(f"task_model.options.script: expected a function, got {script!r}")
         context = options.pop("context", None)
         if context is not None and not isinstance(context, int):
             raise ConfigError(f"task_model.options.context: expected int, got {context!r}")
@@ -55,6 +57,8 @@ class FakeTaskModel(TaskModel):
             text = self.script(messages)
         except (ValueError, LookupError, ArithmeticError) as error:
             return Answer("", read, error=f"{type(error).__name__}: {error}")
+        if not isinstance(text, str):
+            return Answer("", read, error=f"the script answered {text!r}, which is no text")
         return Answer(text, tokens_computed=read, tokens_generated=self.count_tokens(text))
 
     def count_tokens(self, text: str) -> int:

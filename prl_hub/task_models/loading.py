@@ -12,6 +12,8 @@ from prl_hub import nano
 from prl_hub.errors import ConfigError, MissingExtra, ModelError
 from prl_hub.types import Message
 
+# What transformers raises for folders and repositories that are no usable checkpoint.
+_UNUSABLE = (OSError, ValueError, KeyError, RuntimeError, ImportError, AttributeError, TypeError, ArithmeticError)
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 # Files up to this size go into a local checkpoint's fingerprint whole; of larger ones the head and the time of change.
 _HASHED_BYTES = 1 << 24
@@ -39,6 +41,8 @@ def load_causal_lm(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         import torch
+        from huggingface_hub.errors import StrictDataclassError
+        from jinja2 import TemplateError
         from safetensors import SafetensorError
         from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     except ModuleNotFoundError as error:
@@ -52,15 +56,21 @@ def load_causal_lm(
         config = AutoConfig.from_pretrained(source, **common)
         _require_causal(id, config)
         tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **common)
-        model = AutoModelForCausalLM.from_pretrained(
+        model, loaded = AutoModelForCausalLM.from_pretrained(
             source,
+            output_loading_info=True,
             dtype=_dtype(dtype, place),
             quantization_config=_quantization(quantization, place),
             device_map={"": place} if quantization or place != "cpu" else None,
             **common,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        render(tokenizer, [{"role": "user", "content": "Hello"}])
+    except (SafetensorError, StrictDataclassError, TemplateError) as error:
+        raise ModelError(f"model '{id}' is damaged: {_one_line(error)}") from error
+    except _UNUSABLE as error:
         raise _explain(id, error) from error
+    if loaded["missing_keys"]:
+        raise ModelError(f"model '{id}' lacks weights, e.g. {sorted(loaded['missing_keys'])[0]}: download it again")
     if quantization == "4bit" and place == "cpu":
         _require_whole_blocks(id, model)
     if tokenizer.pad_token_id is None:
@@ -181,7 +191,11 @@ def _explain(id: str, error: Exception) -> ModelError:
         return ModelError(f"model '{id}' is not in the local cache, and the Hub cannot be reached")
     if "Unrecognized configuration class" in text or "Unrecognized model" in text:
         return ModelError(f"model '{id}' is not a causal LM that transformers can load")
-    return ModelError(f"model '{id}' cannot be loaded: {text[:300]}")
+    return ModelError(f"model '{id}' cannot be loaded: {_one_line(error)}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def _fingerprint(folder: Path) -> str:
