@@ -152,8 +152,9 @@ class Run:
         return read_json(path) if path.exists() else None
 
     def rewind(self, step: int) -> None:
-        """Forget lines of steps after `step`, which the continued run is about to live through again."""
-        (self.path / "rows.jsonl").unlink(missing_ok=True)
+        """Forget the result, and lines of steps after `step`, which the continued run will live through again."""
+        for name in ("result.json", "rows.jsonl"):
+            (self.path / name).unlink(missing_ok=True)
         for name in ("prompts.jsonl", "metrics.jsonl"):
             path = self.path / name
             kept = [line for line in read_lines(path) if line["step"] <= step]

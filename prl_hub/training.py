@@ -45,7 +45,8 @@ def train(
         overrides: `key.path=value` strings, or a mapping from key path to value.
         output_dir: the run folder; None: a new one below `runs/`, or with `resume` the last unfinished one of this
             config's name there.
-        resume: continue an interrupted run. Nothing is paid for twice, and a finished run is returned as it is.
+        resume: continue an interrupted run, or one that its budget stopped with another budget. Nothing is paid for
+            twice, and a finished run is returned as it is.
         quiet: no progress bar.
 
     Raises:
@@ -57,7 +58,7 @@ def train(
     resume = resume and folder.exists()
     if resume:
         Run.require_same(folder, settings)  # before a model is loaded for nothing
-        if Run(folder).done:
+        if Run(folder).done and not _wants_more(Run(folder), settings):
             return Run(folder)
     else:
         Run.require_free(folder)
@@ -105,6 +106,11 @@ def _default_folder(config: Config, source: Any, resume: bool) -> Path:
     if not made:
         raise RunError(f"there is no run 'runs/{name}' to resume: name its folder with --output-dir")
     return next((path for path in reversed(made) if not (path / "result.json").exists()), made[-1])
+
+
+def _wants_more(run: Run, settings: Config) -> bool:
+    """Whether a run that its budget has stopped was given another one."""
+    return run.result["status"] == "stopped_by_budget" and run.config.budget != settings.budget
 
 
 def _restore(run: Run, environment: Environment, policy: Policy) -> None:

@@ -208,3 +208,15 @@ def test_every_option_of_the_policy_stands_in_config_json(run):
     options = json.loads((run.path / "config.json").read_text())["policy"]
     assert {"name", "steps", "pool", "exploration", "rewriter"} <= options.keys()
     assert options["rewriter"]["lora"]["r"] == 8
+
+
+def test_a_run_that_its_budget_stopped_goes_on_with_a_larger_one(tmp_path):
+    stopped = train(toy_config(), ["budget.task_tokens=1500"], tmp_path / "run", quiet=True)
+    assert stopped.result["status"] == "stopped_by_budget"
+    before = stopped.result
+    assert train(toy_config(), ["budget.task_tokens=1500"], stopped.path, resume=True, quiet=True).result == before
+    more = train(toy_config(), ["budget.task_tokens=100000"], stopped.path, resume=True, quiet=True)
+    assert more.result["status"] == "finished"
+    whole = train(toy_config(), output_dir=tmp_path / "whole", quiet=True)
+    assert more.result["best_prompt"] == whole.result["best_prompt"]
+    assert [line["step"] for line in more.metrics] == [line["step"] for line in whole.metrics]
