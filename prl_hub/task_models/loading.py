@@ -37,33 +37,53 @@ def load_causal_lm(
         ConfigError: unknown dtype or quantization.
         MissingExtra: torch, transformers or bitsandbytes is not installed.
     """
-    # Before torch is imported: threads that spin while they wait make everything many times slower on a busy machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        import torch
-        from huggingface_hub.errors import StrictDataclassError
-        from jinja2 import TemplateError
-        from safetensors import SafetensorError
-        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-    except ModuleNotFoundError as error:
-        raise MissingExtra(error.name or "transformers", "train") from None
+    _require_packages()
     if dtype not in _DTYPES:
         raise ConfigError(f"dtype: expected one of {', '.join(_DTYPES)}, got '{dtype}'")
     place = _device(device)
     source, local = _source(id)
-    common = {"revision": revision, "trust_remote_code": trust_remote_code}
+    weights = {
+        "dtype": _dtype(dtype, place),
+        "quantization_config": _quantization(quantization, place),
+        "device_map": {"": place} if quantization or place != "cpu" else None,
+    }
+    model, tokenizer, commit = _read(
+        id, source, {"revision": revision, "trust_remote_code": trust_remote_code}, weights
+    )
+    if quantization == "4bit" and place == "cpu":
+        _require_whole_blocks(id, model)
+    identity = {
+        "backend": "local",
+        "id": id,
+        "revision": _fingerprint(Path(source)) if local else commit,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "quantization": quantization,
+    }
+    return model.eval(), tokenizer, identity
+
+
+def _require_packages() -> None:
+    # Before torch is imported: threads that spin while they wait make everything many times slower on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        config = AutoConfig.from_pretrained(source, **common)
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "transformers", "train") from None
+
+
+def _read(id: str, source: str, where: dict[str, Any], weights: dict[str, Any]) -> tuple[Any, Any, str | None]:
+    """Model and tokenizer, complete and able to render a message, and the commit on the Hub."""
+    from huggingface_hub.errors import StrictDataclassError
+    from jinja2 import TemplateError
+    from safetensors import SafetensorError
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        config = AutoConfig.from_pretrained(source, **where)
         _require_causal(id, config)
-        tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **common)
-        model, loaded = AutoModelForCausalLM.from_pretrained(
-            source,
-            output_loading_info=True,
-            dtype=_dtype(dtype, place),
-            quantization_config=_quantization(quantization, place),
-            device_map={"": place} if quantization or place != "cpu" else None,
-            **common,
-        )
+        tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **where)
+        model, loaded = AutoModelForCausalLM.from_pretrained(source, output_loading_info=True, **weights, **where)
         render(tokenizer, [{"role": "user", "content": "Hello"}])
     except (SafetensorError, StrictDataclassError, TemplateError) as error:
         raise ModelError(f"model '{id}' is damaged: {_one_line(error)}") from error
@@ -71,21 +91,9 @@ def load_causal_lm(
         raise _explain(id, error) from error
     if loaded["missing_keys"]:
         raise ModelError(f"model '{id}' lacks weights, e.g. {sorted(loaded['missing_keys'])[0]}: download it again")
-    if quantization == "4bit" and place == "cpu":
-        _require_whole_blocks(id, model)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token_id = tokenizer.eos_token_id or 0
-    identity = {
-        "backend": "local",
-        "id": id,
-        "revision": _fingerprint(Path(source)) if local else config._commit_hash,
-        "dtype": str(model.dtype).removeprefix("torch."),
-        "quantization": quantization,
-    }
-    model.eval()
-    if torch.backends.cuda.is_built():
-        torch.backends.cuda.matmul.allow_tf32 = False  # "float32" means float32
-    return model, tokenizer, identity
+    return model, tokenizer, config._commit_hash
 
 
 def render(tokenizer: Any, messages: Sequence[Message]) -> str:
