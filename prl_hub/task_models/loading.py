@@ -47,9 +47,8 @@ def load_causal_lm(
         "quantization_config": _quantization(quantization, place),
         "device_map": {"": place} if quantization or place != "cpu" else None,
     }
-    model, tokenizer, commit = _read(
-        id, source, {"revision": revision, "trust_remote_code": trust_remote_code}, weights
-    )
+    where = {"revision": revision, "trust_remote_code": trust_remote_code}
+    model, tokenizer, commit = _read(id, source, local, where, weights)
     if quantization == "4bit" and place == "cpu":
         _require_whole_blocks(id, model)
     identity = {
@@ -72,8 +71,10 @@ def _require_packages() -> None:
         raise MissingExtra(error.name or "transformers", "train") from None
 
 
-def _read(id: str, source: str, where: dict[str, Any], weights: dict[str, Any]) -> tuple[Any, Any, str | None]:
-    """Model and tokenizer, complete and able to render a message, and the commit on the Hub."""
+def _read(
+    id: str, source: str, local: bool, where: dict[str, Any], weights: dict[str, Any]
+) -> tuple[Any, Any, str | None]:
+    """Model and tokenizer, complete and able to render a message, and the commit on the Hub that all of it is from."""
     from huggingface_hub.errors import StrictDataclassError
     from jinja2 import TemplateError
     from safetensors import SafetensorError
@@ -82,6 +83,8 @@ def _read(id: str, source: str, where: dict[str, Any], weights: dict[str, Any]) 
     try:
         config = AutoConfig.from_pretrained(source, **where)
         _require_causal(id, config)
+        commit = None if local else _commit(source, where["revision"])
+        where["revision"] = commit or where["revision"]  # a push in between must not mix two commits
         tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **where)
         model, loaded = AutoModelForCausalLM.from_pretrained(source, output_loading_info=True, **weights, **where)
         render(tokenizer, [{"role": "user", "content": "Hello"}])
@@ -93,7 +96,15 @@ def _read(id: str, source: str, where: dict[str, Any], weights: dict[str, Any]) 
         raise ModelError(f"model '{id}' lacks weights, e.g. {sorted(loaded['missing_keys'])[0]}: download it again")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token_id = tokenizer.eos_token_id or 0
-    return model, tokenizer, config._commit_hash
+    return model, tokenizer, commit
+
+
+def _commit(repo_id: str, revision: str | None) -> str | None:
+    """The commit that a branch or tag was resolved to when the config was fetched a moment ago."""
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(repo_id, "config.json", revision=revision)
+    return Path(path).parent.name if isinstance(path, str) else None
 
 
 def render(tokenizer: Any, messages: Sequence[Message]) -> str:
