@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from prl_hub import nano
+from tests.hub_server import serving
 from tests.processes import ROOT, prl_hub
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -50,4 +51,35 @@ def test_what_is_not_in_the_cache_is_told_in_one_line(overrides, home, tmp_path)
     assert failed.returncode == 2
     assert len(failed.stderr.strip().splitlines()) == 1
     assert "Hub cannot be reached" in failed.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def online(tmp_path):
+    """The environment of somebody with an empty cache, and a Hub that has somebody/tiny."""
+    with serving(nano.path("nano-a"), "somebody/tiny", COMMIT) as address:
+        environment = {key: value for key, value in os.environ.items() if key != "HF_HUB_OFFLINE"}
+        yield {**environment, "HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": address, "PYTHONPATH": str(ROOT)}
+
+
+def test_a_model_is_downloaded_from_a_hub_and_known_by_its_commit(online, tmp_path):
+    done = train(tmp_path / "run", online, "task_model.id=somebody/tiny")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["task_model"]["revision"] == COMMIT
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["task_model.id=somebody/other"], "model 'somebody/other' was not found"),
+        (["task_model.id=somebody/tiny", "task_model.revision=v9"], "has no revision 'v9'"),
+    ],
+)
+def test_what_a_hub_does_not_have_is_told_in_one_line(overrides, says, online, tmp_path):
+    failed = train(tmp_path / "run", online, *overrides)
+    assert failed.returncode == 2
+    assert len(failed.stderr.strip().splitlines()) == 1
+    assert says in failed.stderr
     assert not (tmp_path / "run").exists()

@@ -91,7 +91,7 @@ def _read(
     except (SafetensorError, StrictDataclassError, TemplateError) as error:
         raise ModelError(f"model '{id}' is damaged: {_one_line(error)}") from error
     except _UNUSABLE as error:
-        raise _explain(id, error) from error
+        raise _explain(id, where["revision"], error) from error
     if loaded["missing_keys"]:
         raise ModelError(f"model '{id}' lacks weights, e.g. {sorted(loaded['missing_keys'])[0]}: download it again")
     if tokenizer.pad_token_id is None:
@@ -198,10 +198,12 @@ def _require_causal(id: str, config: Any) -> None:
         raise ModelError(f"model '{id}' is a {declared[0]}, not a causal LM: choose a text-generation model")
 
 
-def _explain(id: str, error: Exception) -> ModelError:
+def _explain(id: str, revision: str | None, error: Exception) -> ModelError:
     text = " ".join(str(error).split())
     if "trust_remote_code" in text:
         return ModelError(f"model '{id}' brings its own code: set task_model.trust_remote_code=true if you trust it")
+    if "not a valid git identifier" in text:
+        return ModelError(f"model '{id}' has no revision '{revision}': give a branch, tag or commit of its repository")
     if "gated" in text or "401" in text or "403" in text:
         return ModelError(f"model '{id}' needs permission: accept its terms on the Hub, then 'hf auth login'")
     if "not a valid model identifier" in text or "not a local folder" in text or "Repository Not Found" in text:
