@@ -153,5 +153,6 @@ def _quiet_libraries() -> None:
     for name in ("bitsandbytes", "huggingface_hub", "transformers"):
         logging.getLogger(name).setLevel(logging.ERROR)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "0" if sys.stderr.isatty() else "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -41,12 +41,14 @@ def parse_value(text: str) -> Any:
     anything else is the text itself, so that a prompt may hold colons and hash signs.
 
     Raises:
-        ConfigError: a list or mapping that is none.
+        ConfigError: a list that is none.
     """
     text = text.strip()
     try:
         value = parse_yaml(text)
     except (yaml.YAMLError, ValueError, RecursionError):
+        if text.startswith("["):
+            raise ConfigError(f"'{text}' is no list: put its texts in quotes, as in ['one', 'two']") from None
         return text
     plain = value is None or isinstance(value, (bool, int, float))
     return value if plain or text[:1] in ("[", "{", '"', "'") else text

@@ -75,9 +75,11 @@ class Run:
     def require_same(cls, path: str | Path, config: Config) -> None:
         """Raises RunError where the folder is no run folder, or holds a run of another config."""
         old, new = cls(path).config_tree, dump_config(config)
-        differing = [key for key in new if key not in _MAY_CHANGE and old.get(key) != new[key]]
+        differing = [
+            line for key in new if key not in _MAY_CHANGE for line in _differences(key, old.get(key), new[key])
+        ]
         if differing:
-            raise RunError(f"'{path}' holds another run: its {', '.join(differing)} differs from this config")
+            raise RunError(f"'{path}' holds another run: {'; '.join(differing)}")
 
     # What is in it
 
@@ -166,6 +168,14 @@ class Run:
     def __repr__(self) -> str:
         state = f"{self.result['comparison']['verdict']}" if self.done else "unfinished"
         return f"Run('{self.path}', {state})"
+
+
+def _differences(path: str, old: Any, new: Any) -> list[str]:
+    """What is not the same in two configs, one text a value."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [*new, *(key for key in old if key not in new)]
+        return [line for key in keys for line in _differences(f"{path}.{key}", old.get(key), new.get(key))]
+    return [] if old == new else [f"{path} is {old!r} there and {new!r} here"]
 
 
 def fresh_folder(parent: str | Path, name: str, suits: Callable[[Path], bool]) -> Path:

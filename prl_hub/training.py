@@ -23,7 +23,7 @@ from prl_hub.progress import Progress, Tracker, check_trackers
 from prl_hub.rewards import load_reward
 from prl_hub.run import Run, fresh_folder
 from prl_hub.task_models import load_task_model
-from prl_hub.tasks import load_task
+from prl_hub.tasks import SPLITS, Task, load_task
 from prl_hub.types import Evaluation, Example, Prompt
 
 # Rows of the final test that are scored together; halved where the budget does not cover them.
@@ -69,6 +69,8 @@ def train(
         _restore(run, environment, policy)
         trackers = [Tracker(name, run.path) for name in settings.report_to]
         with Progress(environment.steps, environment.step, trackers, quiet) as progress:
+            for line in _fewer_rows(settings, environment.task):
+                progress.say(line)
             status = _search(environment, policy, run, progress)
             run.finish(_test(environment, status))
     except KeyboardInterrupt:
@@ -106,6 +108,16 @@ def _default_folder(config: Config, source: Any, resume: bool) -> Path:
     if not made:
         raise RunError(f"there is no run 'runs/{name}' to resume: name its folder with --output-dir")
     return next((path for path in reversed(made) if not (path / "result.json").exists()), made[-1])
+
+
+def _fewer_rows(settings: Config, task: Task) -> list[str]:
+    """Where the data set does not have as many rows as were asked for."""
+    asked = {name: getattr(settings.task, name) for name in SPLITS}
+    return [
+        f"task.{name}={size}: there are only {len(task.split(name))} rows"
+        for name, size in asked.items()
+        if size is not None and len(task.split(name)) < size
+    ]
 
 
 def _wants_more(run: Run, settings: Config) -> bool:

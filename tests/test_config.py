@@ -36,6 +36,7 @@ def test_scientific_notation_is_a_number_as_people_write_it():
         ("evaluaton.minibatch=4", "unknown key 'evaluaton': did you mean 'evaluation'?"),
         ("evaluation.minibatch=many", "evaluation.minibatch: expected int, got 'many'"),
         ("task=5", "task: expected a mapping, got 5"),
+        ('policy.pool=[a?, "b]', "'[a?, \"b]' is no list: put its texts in quotes, as in ['one', 'two']"),
         ("seed=true", "seed: expected int, got True"),
         ("policy=ucb", "policy: expected a mapping, got 'ucb'"),
         ("noequals", "override 'noequals' is not of the form key.path=value"),

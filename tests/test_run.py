@@ -31,7 +31,9 @@ def test_a_run_is_not_overwritten_and_the_way_out_is_named(tmp_path):
 def test_only_limits_and_reporting_may_change_between_a_run_and_its_continuation(tmp_path):
     Run.create(tmp_path / "run", load_config({}))
     Run.resume(tmp_path / "run", load_config({"budget": {"seconds": 9}, "report_to": ["tensorboard"]}))
-    with pytest.raises(RunError, match="holds another run: its seed, task differs"):
+    with pytest.raises(
+        RunError, match="holds another run: seed is 0 there and 1 here; task.name is 'nano_sentiment' there"
+    ):
         Run.resume(tmp_path / "run", load_config({"seed": 1, "task": {"name": "sst2"}}))
 
 

@@ -117,7 +117,7 @@ def test_a_finished_run_is_resumed_by_returning_it(run):
 def test_a_run_is_not_started_over_another_one(run):
     with pytest.raises(RunError, match="is not empty: add --resume"):
         train(toy_config(), output_dir=run.path, quiet=True)
-    with pytest.raises(RunError, match="holds another run: its seed differs"):
+    with pytest.raises(RunError, match="holds another run: seed is 0 there and 5 here"):
         train(toy_config(), ["seed=5"], run.path, resume=True, quiet=True)
 
 
@@ -220,3 +220,8 @@ def test_a_run_that_its_budget_stopped_goes_on_with_a_larger_one(tmp_path):
     whole = train(toy_config(), output_dir=tmp_path / "whole", quiet=True)
     assert more.result["best_prompt"] == whole.result["best_prompt"]
     assert [line["step"] for line in more.metrics] == [line["step"] for line in whole.metrics]
+
+
+def test_fewer_rows_than_asked_for_are_mentioned(tmp_path, capsys):
+    train(toy_config(), ["task.test=500"], tmp_path / "run", quiet=True)
+    assert "task.test=500: there are only 60 rows" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class EvaluationResult:
     n: int
     ci_low: float
     ci_high: float
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...] = field(repr=False)
 
 
 def evaluate(
