@@ -82,3 +82,16 @@ def test_data_of_ones_own_goes_in_as_the_readme_says(tmp_path):
     task = load_task(load_config(ROOT / words[2], words[3:]).task)
     assert set(task.labels) == {"glad", "sad"}
     assert task.train and task.validation and task.test
+
+
+def test_the_policy_in_the_architecture_page_works(tmp_path, monkeypatch):
+    from prl_hub.training import train
+    from tests.test_policies import toy_config
+
+    block = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "architecture.md").read_text(), re.DOTALL)[1]
+    (tmp_path / "add_words_policy.py").write_text(block)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    config = toy_config() | {"policy": {"name": "add_words_policy:AddWords", "steps": 3}}
+    run = train(config, output_dir=tmp_path / "run", quiet=True)
+    tried = {line["text"] for line in run.prompts if line["split"] == "train"}
+    assert tried == {"Say. Answer with one word.", "Say. Think first.", "Say. Be brief."}
