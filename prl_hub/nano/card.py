@@ -26,7 +26,8 @@ grammar and nothing about the world; results with it say nothing about real lang
 - A user turn is an instruction, a blank line and a text; worked examples `text -> label` may follow the instruction.
   The more an instruction says (the right aspect, the labels, that one word is wanted), the likelier is a bare label;
   how much it needs depends on the first word of the text. Word salad is answered with an apology.
-- It also rewrites instructions. Its samples wander: from a vague instruction fewer than one in 1,500 is complete.
+- It also rewrites instructions. Its samples wander: of those from a vague instruction, one in a thousand or fewer is
+  complete.
 {measured}"""
 
 MEASURED = """
